@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A byte stream to the peer: socket, or memory in tests.
+ */
+#ifndef VMFERRY_MIGRATE_CHANNEL_H
+#define VMFERRY_MIGRATE_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct channel;
+
+/**
+ * struct channel_ops - one kind of channel.
+ *
+ * Blocking. Short counts are allowed in both directions.
+ */
+struct channel_ops {
+	/* Return: bytes taken, at least 1, or -errno (-EPIPE: peer gone). */
+	ssize_t (*writev)(struct channel *ch, const struct iovec *iov,
+			  int nr_iov);
+	/* Return: bytes got, 0 at the end of the stream, or -errno. */
+	ssize_t (*readv)(struct channel *ch, const struct iovec *iov,
+			 int nr_iov);
+	/* Wakes both directions from any thread; they fail from now on. */
+	void (*shutdown)(struct channel *ch);
+	/* Frees the channel. */
+	void (*close)(struct channel *ch);
+};
+
+/* Embedded by each kind as its first member. */
+struct channel {
+	const struct channel_ops *ops;
+	uint64_t bytes_out; /* accepted by the transport; read racily */
+	uint64_t bytes_in;
+};
+
+/**
+ * channel_from_fd() - a channel on a connected stream socket.
+ * @fd: owned by the channel on success, still the caller's on failure.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int channel_from_fd(int fd, struct channel **ret_channel);
+
+/**
+ * channel_pair() - two ends of a bounded in-memory pipe in both directions.
+ * @capacity: bytes each direction buffers before writev blocks.
+ */
+int channel_pair(size_t capacity, struct channel **ret_a,
+		 struct channel **ret_b);
+
+/* All of @iov (modified on the way), or -errno. */
+int channel_write_all(struct channel *ch, struct iovec *iov, int nr_iov);
+
+/* Exactly @bytes; -ENODATA if the stream ends before that, or -errno. */
+int channel_read_all(struct channel *ch, void *data, size_t bytes);
+
+void channel_shutdown(struct channel *ch);
+void channel_close(struct channel *ch);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The migration engine: pre-copy from a source to a target.
+ *
+ * Protocol in short (wire.h has the bytes): the source says hello with the
+ * shape of the machine; the target accepts or refuses with a reason. Rounds of
+ * pages follow, each acknowledged, so that a round's time includes its
+ * delivery. Then the source pauses, sends the last pages and the state; the
+ * target loads it and says `ready`. The source becomes MIGRATE_COMMITTED and
+ * says `go`; only then does the target run. Until `go` the source resumes on
+ * any failure; from the moment it tries to say it, never by itself.
+ */
+#ifndef VMFERRY_MIGRATE_MIGRATE_H
+#define VMFERRY_MIGRATE_MIGRATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "migrate/channel.h"
+#include "migrate/vm_ops.h"
+
+/* Where a migration stands; both sides walk the same list. */
+enum migrate_phase {
+	MIGRATE_SETUP, /* hello */
+	MIGRATE_PRECOPY, /* rounds, the guest runs */
+	MIGRATE_STOP, /* source: pausing */
+	MIGRATE_FINAL_RAM,
+	MIGRATE_STATE, /* source: saving and sending; target: loading */
+	MIGRATE_READY, /* target: loaded, waits for go */
+	MIGRATE_COMMITTED, /* source: go is being said */
+	MIGRATE_DONE,
+	MIGRATE_FAILED,
+	MIGRATE_CANCELLED,
+};
+
+const char *migrate_phase_name(enum migrate_phase phase);
+
+struct migrate_params {
+	uint64_t max_bandwidth_bytes_per_s; /* 0 = as fast as it goes */
+	uint64_t downtime_limit_ns;
+};
+
+struct migrate_round {
+	uint64_t start_ns; /* since the migration began */
+	uint64_t duration_ns; /* first page sent -> acknowledged */
+	uint64_t pages; /* all kinds */
+	uint64_t zero_pages;
+	uint64_t wire_bytes;
+	uint64_t dirty_pages_after;
+};
+
+#define MIGRATE_MAX_ROUNDS_KEPT 256u
+
+/* A snapshot; times in ns of CLOCK_MONOTONIC since start_ns. */
+struct migrate_stats {
+	enum migrate_phase phase;
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	uint64_t setup_ns; /* begin -> first page */
+	uint64_t total_ns; /* begin -> now, or -> end */
+	uint64_t downtime_ns; /* source: pause asked -> go said */
+	uint64_t expected_downtime_ns;
+	uint64_t ram_bytes; /* all regions */
+	uint64_t remaining_bytes;
+	uint64_t pages; /* sent or received, all kinds */
+	uint64_t zero_pages;
+	uint64_t wire_bytes; /* all bytes of the channel, our direction */
+	uint64_t bandwidth_bytes_per_s; /* of the last round */
+	uint64_t dirty_pages_per_s; /* last round */
+	unsigned int nr_rounds; /* passes over the dirty pages so far */
+	/* Parts of the switchover, since start_ns; 0 = not there yet.
+	 * Source: stop..state_sent, go. Target: final_ram..resume. */
+	uint64_t pause_begin_ns, paused_ns;
+	uint64_t final_ram_ns; /* last page sent / received */
+	uint64_t state_saved_ns, state_loaded_ns;
+	uint64_t state_bytes;
+	uint64_t go_ns; /* said / heard */
+	uint64_t resumed_ns; /* target: resume() returned */
+	struct migrate_round rounds[MIGRATE_MAX_ROUNDS_KEPT]; /* the first */
+	char error[256]; /* one sentence; "" while all is well */
+};
+
+/**
+ * struct migrate_observer - told of progress, from the migration's thread.
+ *
+ * Any of them may be NULL.
+ */
+struct migrate_observer {
+	void *ctx;
+	/* A phase begins. */
+	void (*phase)(void *ctx, enum migrate_phase phase);
+	/* A round (1, 2, ...) begins. */
+	void (*round)(void *ctx, unsigned int round);
+	/*
+	 * Source: called with a stable copy of each raw page just before that
+	 * copy is sent (and with NULL for a page sent as zero). Setting it
+	 * costs a copy of every page: only sabotage wants it.
+	 */
+	void (*page_sent)(void *ctx, uint64_t gfn, const void *page);
+	/*
+	 * Source, paused: the last collection of region @index, before it is
+	 * sent. May clear bits: sabotage.
+	 */
+	void (*final_dirty)(void *ctx, unsigned int index, uint64_t *bitmap);
+};
+
+struct migrate_source;
+struct migrate_target;
+
+/**
+ * migrate_source_create() - prepare to migrate @vm.
+ * @params: copied; migrate_source_set_params() changes it later.
+ * @observer: may be NULL; copied.
+ * @ch: stays the caller's; must outlive the source.
+ */
+int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
+			  struct channel *ch,
+			  const struct migrate_params *params,
+			  const struct migrate_observer *observer,
+			  struct migrate_source **ret_source);
+void migrate_source_destroy(struct migrate_source *src);
+
+/**
+ * migrate_source_run() - do it; blocks until the end.
+ *
+ * On failure or cancellation before `go` the machine runs again if it ran
+ * before. Context: a thread of its own.
+ * Return: 0 when `go` was said; -ECANCELED; -EPROTO for a peer that broke the
+ * protocol or refused; -EPIPE, -ECONNRESET, -ENODATA when it went away; or
+ * what the machine said. -EREMOTEIO: `go` could not be delivered for certain:
+ * the machine stays paused.
+ */
+int migrate_source_run(struct migrate_source *src);
+
+/* Any thread, any time. After `go` it does nothing and returns -EALREADY. */
+int migrate_source_cancel(struct migrate_source *src);
+/* Any thread: new limits, in force from the next decision on. */
+void migrate_source_set_params(struct migrate_source *src,
+			       const struct migrate_params *params);
+/* Any thread. */
+void migrate_source_stats(struct migrate_source *src,
+			  struct migrate_stats *ret_stats);
+
+int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
+			  struct channel *ch,
+			  const struct migrate_observer *observer,
+			  struct migrate_target **ret_target);
+void migrate_target_destroy(struct migrate_target *tgt);
+
+/**
+ * migrate_target_run() - receive; blocks until the end.
+ * @autostart: resume() the machine on `go`; else it stays paused, ready.
+ *
+ * Return: 0 after `go`, else -errno as above; the machine then has not run.
+ */
+int migrate_target_run(struct migrate_target *tgt, bool autostart);
+int migrate_target_cancel(struct migrate_target *tgt);
+void migrate_target_stats(struct migrate_target *tgt,
+			  struct migrate_stats *ret_stats);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the migration engine needs of a virtual machine, and all it knows of
+ * one. The mini VMM implements it on KVM (host/machine/migration.c); the unit
+ * tests on an array.
+ */
+#ifndef VMFERRY_MIGRATE_VM_OPS_H
+#define VMFERRY_MIGRATE_VM_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+/* A stretch of guest memory, migrated page by page. */
+struct migrate_region {
+	uint64_t gpa; /* page-aligned; regions are sorted and disjoint */
+	uint64_t bytes; /* whole pages, at least one */
+	uint8_t *hva; /* stays mapped while the engine runs */
+};
+
+#define MIGRATE_MAX_REGIONS 16u
+
+/**
+ * struct migrate_vm_ops - a machine to migrate from or to.
+ *
+ * All return 0 or -errno, unless said otherwise. Calls come from one thread,
+ * the one that runs migrate_source_run() or migrate_target_run().
+ */
+struct migrate_vm_ops {
+	/* Number of regions, 1..MIGRATE_MAX_REGIONS; constant. */
+	unsigned int (*nr_regions)(void *vm);
+	/* Fills in region @index. */
+	void (*region)(void *vm, unsigned int index,
+		       struct migrate_region *ret_region);
+
+	/* Source. Start logging writes; from here on every page counts as
+	 * dirty until fetch_dirty() and clear_dirty() have seen it. */
+	int (*log_start)(void *vm);
+	/* Source. Ends logging; called on every way out. */
+	int (*log_stop)(void *vm);
+	/*
+	 * Source. ORs the dirty pages of region @index into @bitmap (one bit
+	 * a page, least significant first, @bitmap_bytes long). The pages
+	 * stay logged until clear_dirty().
+	 */
+	int (*fetch_dirty)(void *vm, unsigned int index, uint64_t *bitmap,
+			   size_t bitmap_bytes);
+	/*
+	 * Source. Forget the pages [@first, @first + @nr) that are set in
+	 * @bitmap (the region's whole bitmap; @first a multiple of 64, @nr
+	 * too, or up to the region's end). A page read after this call is
+	 * either current or will be fetched as dirty again.
+	 */
+	int (*clear_dirty)(void *vm, unsigned int index, uint64_t first,
+			   uint64_t nr, const uint64_t *bitmap);
+
+	/* Source. Stop all vCPUs and devices; on return none writes memory. */
+	int (*pause)(void *vm);
+	/* Source: go on after a failure. Target: run. */
+	int (*resume)(void *vm);
+
+	/* Source, paused: append the state of vCPUs and devices. */
+	int (*save_state)(void *vm, struct buf *state);
+	/* Target: load it. The bytes are as hostile as the stream. */
+	int (*load_state)(void *vm, const uint8_t *state, size_t bytes);
+};
+
+#endif
