@@ -35,9 +35,10 @@ static int parse_unix(const char *path, struct place *p, struct error *err)
 	struct sockaddr_un *un = (struct sockaddr_un *)&p->addr;
 
 	if (!*path || strlen(path) >= sizeof(un->sun_path))
-		return error_set(err, -EINVAL,
-				 "the socket path '%s' must have 1 to %zu bytes",
-				 path, sizeof(un->sun_path) - 1);
+		return error_set(
+			err, -EINVAL,
+			"the socket path '%s' must have 1 to %zu bytes", path,
+			sizeof(un->sun_path) - 1);
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, path);
 	p->bytes = sizeof(*un);
@@ -131,8 +132,8 @@ int address_listen(const char *address, int *ret_fd, struct error *err)
 	if (is_stale(&p))
 		unlink(((struct sockaddr_un *)&p.addr)->sun_path);
 	rc = open_socket(&p, &fd);
-	if (!rc && (bind(fd, (struct sockaddr *)&p.addr, p.bytes) ||
-		    listen(fd, 8))) {
+	if (!rc &&
+	    (bind(fd, (struct sockaddr *)&p.addr, p.bytes) || listen(fd, 8))) {
 		rc = -errno;
 		close(fd);
 	}

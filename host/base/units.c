@@ -129,8 +129,7 @@ int units_parse_time(const char *text, uint64_t *ret_ns)
 	return parse(text, time_units, ret_ns);
 }
 
-int units_parse_u64(const char *text, uint64_t min, uint64_t max,
-		    uint64_t *ret)
+int units_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 	uint64_t value;
