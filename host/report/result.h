@@ -97,7 +97,7 @@ int result_document(struct result *r, json_t **ret_document);
  */
 int result_write(struct result *r, const char *path, struct error *err);
 
-/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. NULL = null. */
+/* A JSON string of any bytes: what is no UTF-8 becomes "?". NULL = null. */
 json_t *result_string(const char *text);
 /* A JSON number, or null if it is infinite or no number. */
 json_t *result_number(double value);
