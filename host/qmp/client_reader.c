@@ -40,18 +40,25 @@ static int end(struct qmp_client *c, int status, const char *why)
 	return status;
 }
 
+static int end_garbage(struct qmp_client *c)
+{
+	return end(c, -EPROTO,
+		   c->greeted ? "the peer sent something that is no QMP"
+			      : "the peer is no QMP server");
+}
+
 static int on_greeting(struct qmp_client *c, json_t *message)
 {
 	json_t *version =
 		json_object_get(json_object_get(message, "QMP"), "version");
-	const char *desc = "the peer is no QMP server", *package = "";
+	const char *desc = NULL, *package = "";
 	int major, minor, micro;
 
 	if (json_unpack(version, "{s:{s:i, s:i, s:i}, s?s}", "qemu", "major",
 			&major, "minor", &minor, "micro", &micro, "package",
 			&package)) {
 		json_unpack(message, "{s:{s:s}}", "error", "desc", &desc);
-		return end(c, -EPROTO, desc);
+		return desc ? end(c, -EPROTO, desc) : end_garbage(c);
 	}
 	snprintf(c->version, sizeof(c->version), "%d.%d.%d%s%s%s", major, minor,
 		 micro, *package ? " (" : "", package, *package ? ")" : "");
@@ -158,7 +165,7 @@ static int on_message(struct qmp_client *c, const char *text, size_t bytes,
 		 json_object_get(message, "error"))
 		ret = on_reply(c, message);
 	else
-		ret = end(c, -EPROTO, "the peer sent something that is no QMP");
+		ret = end_garbage(c);
 	json_decref(message);
 	return ret;
 }
@@ -180,8 +187,7 @@ static int consume(struct qmp_client *c, struct framer *f, const char *data,
 			text = framer_text(f, &length);
 			ret = on_message(c, text, length, now_ns);
 		} else if (result != FRAMER_MORE || f->state == FRAMER_WORD) {
-			ret = end(c, -EPROTO,
-				  "the peer sent something that is no QMP");
+			ret = end_garbage(c);
 		}
 	}
 	return ret;
