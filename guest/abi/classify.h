@@ -103,8 +103,8 @@ static inline void oracle_classify(const struct oracle *o, uint64_t gfn,
 	uint8_t *a = scratch, *b = a + ABI_PAGE_BYTES;
 	struct oracle_finding f = { .kind = ORACLE_FLIPPED };
 	struct oracle_stamp stamp;
-	uint64_t at_gfn, at_visit, other;
-	uint32_t at_epoch, i;
+	uint64_t at_gfn = 0, at_visit = 0, other;
+	uint32_t at_epoch = 0, i;
 	bool blank = true, stamped;
 
 	oracle_page(o, gfn, visit, a);
