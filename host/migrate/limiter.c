@@ -12,10 +12,12 @@
 
 static void earn(struct limiter *l, uint64_t now_ns, uint64_t rate)
 {
-	uint64_t passed = now_ns - l->at_ns;
+	uint64_t passed = l->at_ns ? now_ns - l->at_ns : 0;
 	uint64_t earned = policy_mul_div(passed, rate, NSEC_PER_SEC);
 	uint64_t most = policy_mul_div(CATCH_UP_NS, rate, NSEC_PER_SEC);
 
+	if (!l->at_ns)
+		l->at_ns = now_ns;
 	if (!earned)
 		return; /* goes on gathering */
 	l->at_ns = now_ns;

@@ -7,7 +7,7 @@
 
 struct limiter {
 	int64_t credit_bytes; /* negative: sent ahead of the rate */
-	uint64_t at_ns; /* credit is reckoned up to here */
+	uint64_t at_ns; /* credit is reckoned up to here; 0 = begins */
 };
 
 /* Longest sleep at a time, so that a new rate is in force soon. */

@@ -44,8 +44,7 @@ void sender_exit(struct sender *s)
 	free(s->bounce);
 }
 
-/* Sleeps until the limit lets the next batch go, or something came in. */
-static void pace(struct sender *s)
+void sender_pace(struct sender *s)
 {
 	uint64_t rate, pages, delay_ns;
 
@@ -108,7 +107,7 @@ int sender_flush(struct sender *s)
 	if (!b->pages)
 		return 0;
 	account_idle(s);
-	pace(s);
+	sender_pace(s);
 	if (channel_wait(s->peer->ch, 0))
 		return peer_interrupted(s->peer);
 	if (s->bounce)

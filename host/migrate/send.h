@@ -41,4 +41,10 @@ int sender_region(struct sender *s, unsigned int index,
 		  const struct migrate_region *region, const uint64_t *bitmap);
 int sender_flush(struct sender *s);
 
+/*
+ * Sleeps until the limit lets the next batch go, or something came in. At the
+ * end of a round it pays for the last batch: the round's bandwidth is true.
+ */
+void sender_pace(struct sender *s);
+
 #endif

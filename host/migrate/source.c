@@ -124,13 +124,17 @@ static int send_regions(struct migrate_source *src)
 	unsigned int i;
 	int rc;
 
+	sender_pace(&src->sender);
 	for (i = 0; i < m->nr_regions; i++) {
 		rc = sender_region(&src->sender, i, &m->region[i],
 				   m->bitmap[i]);
 		if (rc)
 			return rc;
 	}
-	return sender_flush(&src->sender);
+	rc = sender_flush(&src->sender);
+	if (!rc)
+		sender_pace(&src->sender);
+	return rc;
 }
 
 int source_send_round(struct migrate_source *src, bool final)
