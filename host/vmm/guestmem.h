@@ -6,6 +6,7 @@
 #ifndef VMFERRY_VMM_GUESTMEM_H
 #define VMFERRY_VMM_GUESTMEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct guestmem_region {
 	uint8_t *hva; /* 2 MiB-aligned */
 	int memfd; /* -1 = anonymous; offset 0 is @gpa */
 	const char *name; /* "ram-low", "control", "ram-high" */
+	bool is_ram;
 };
 
 /* Regions are sorted by gpa and disjoint. */

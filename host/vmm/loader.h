@@ -30,8 +30,8 @@ struct loader_params {
 	 */
 	uint64_t base_gpa;
 	const char *cmdline; /* NULL = "" */
-	/* A PVH module with the command line ABI_CONTROL_MODULE; 0, 0 =
-	 * none. Need not be RAM; listed as reserved in the memory map. */
+	/* Guest memory to hand over as a PVH module with the command line
+	 * ABI_CONTROL_MODULE; 0 bytes = none. */
 	uint64_t control_gpa;
 	uint64_t control_bytes;
 };
@@ -45,10 +45,12 @@ struct loader_result {
 
 /**
  * loader_load_pvh() - load @elf and build what PVH hands over.
- * @mem: fresh: bytes that no segment covers are left as they are.
+ * @mem: all zero: what follows a segment's bytes in the file (.bss) is left
+ *	untouched, and so unpopulated.
  * @elf: the file, any alignment.
  *
- * The memory map lists RAM from 0 up in one piece: there is no VGA hole.
+ * The memory map lists RAM from 0 up in one piece (there is no VGA hole) and
+ * the control area as reserved. No RSDP: the control area has the vCPU count.
  * On failure guest memory may hold a part of the image.
  *
  * Return: 0; -ENOEXEC if @elf is not an image that we can boot; -EINVAL for
