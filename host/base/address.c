@@ -137,7 +137,7 @@ static bool is_stale(const struct place *p)
 int address_listen(const char *address, int *ret_fd, struct error *err)
 {
 	struct place p;
-	int fd, rc = parse(address, &p, err);
+	int fd = -1, rc = parse(address, &p, err);
 
 	if (rc)
 		return rc;
@@ -161,7 +161,7 @@ int address_connect(const char *address, int *ret_fd, struct error *err)
 	const char *number = after(address, "fd:");
 	struct place p;
 	uint64_t value;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (number) {
 		if (units_parse_u64(number, 0, INT32_MAX, &value))
