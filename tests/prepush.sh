@@ -42,7 +42,7 @@ configure_and_build()
 	local dir=$1 log=$1/prepush.log again=()
 
 	shift
-	say "build $dir $*"
+	say "build $dir${*:+ $*}"
 	mkdir -p "$dir"
 	# A directory of an older checkout gets today's options.
 	[ -f "$dir/build.ninja" ] && again=(--reconfigure)
@@ -51,7 +51,7 @@ configure_and_build()
 		return 0
 	fi
 	tail -n 40 "$log"
-	echo "FAILED: build $dir $*"
+	echo "FAILED: build $dir${*:+ $*}"
 	failed=$((failed + 1))
 	return 1
 }
