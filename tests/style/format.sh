@@ -5,4 +5,4 @@ set -eu
 # shellcheck source=tests/style/files.sh
 . "$(dirname "$0")/files.sh"
 
-tree_files '*.c' '*.h' | xargs -P 2 -n 16 clang-format --dry-run -Werror
+tree_files '*.c' '*.h' | xargs clang-format --dry-run -Werror
