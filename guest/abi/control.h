@@ -180,7 +180,8 @@ struct abi_anchor {
 	uint64_t control_bytes; /* OUT */
 };
 
-#define ABI_ALIGN_PAGE(x) (((x) + ABI_PAGE_BYTES - 1) & ~(uint64_t)(ABI_PAGE_BYTES - 1))
+#define ABI_ALIGN_PAGE(x)                                                      \
+	(((x) + ABI_PAGE_BYTES - 1) & ~(uint64_t)(ABI_PAGE_BYTES - 1))
 
 /* Bytes that a control area for @nr_vcpus needs: whole pages. */
 static inline uint64_t abi_control_bytes(uint32_t nr_vcpus)
