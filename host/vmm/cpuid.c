@@ -53,7 +53,7 @@ static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *c,
 	return NULL;
 }
 
-/* The entry of a leaf without subleaves; made if it is missing. */
+/* The entry of a leaf; made, without subleaves, if it is missing. */
 static struct kvm_cpuid_entry2 *get(struct kvm_cpuid2 *c, uint32_t leaf)
 {
 	struct kvm_cpuid_entry2 *e = (void *)find(c, leaf, 0);
@@ -101,6 +101,21 @@ static int add_features(struct vm *vm, struct kvm_cpuid2 *c)
 		e->ecx |= ECX1_TSC_DEADLINE;
 	else
 		e->ecx &= ~ECX1_TSC_DEADLINE;
+	return 0;
+}
+
+/* KVM may leave out the level of the cores, when the host has none. */
+static int add_core_level(struct kvm_cpuid2 *c, uint32_t leaf)
+{
+	if (!find(c, leaf, 0) || find(c, leaf, 1))
+		return 0;
+	if (c->nent == MAX_ENTRIES)
+		return -E2BIG;
+	c->entries[c->nent++] = (struct kvm_cpuid_entry2){
+		.function = leaf,
+		.index = 1,
+		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+	};
 	return 0;
 }
 
@@ -164,6 +179,8 @@ static int finish(struct vcpu *vcpu)
 		return rc;
 	vm->tsc_khz = rc > 0 ? (uint32_t)rc : 0;
 	rc = add_features(vm, vm->cpuid);
+	if (!rc)
+		rc = add_core_level(vm->cpuid, 0xb);
 	return rc ? rc : add_hypervisor(vm->cpuid, vm->tsc_khz);
 }
 
@@ -206,8 +223,9 @@ static const struct {
 	{ 0x80000008, 0, .ebx = true },
 };
 
-int cpuid_check(const struct vcpu *vcpu, const struct kvm_cpuid2 *theirs,
-		struct error *err)
+static int check_features(const struct vcpu *vcpu,
+			  const struct kvm_cpuid2 *theirs,
+			  const struct kvm_cpuid2 *ours, struct error *err)
 {
 	const struct kvm_cpuid_entry2 none = { 0 }, *a, *b;
 	uint32_t more;
@@ -215,7 +233,7 @@ int cpuid_check(const struct vcpu *vcpu, const struct kvm_cpuid2 *theirs,
 
 	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
 		a = find(theirs, features[i].leaf, features[i].index);
-		b = find(vcpu->vm->cpuid, features[i].leaf, features[i].index);
+		b = find(ours, features[i].leaf, features[i].index);
 		if (!a)
 			continue;
 		if (!b)
@@ -225,7 +243,7 @@ int cpuid_check(const struct vcpu *vcpu, const struct kvm_cpuid2 *theirs,
 		       (features[i].ecx ? a->ecx & ~b->ecx : 0) |
 		       (features[i].edx ? a->edx & ~b->edx : 0);
 		if (features[i].leaf == 1)
-			more &= ~(ECX1_OSXSAVE | EDX1_HTT);
+			more &= ~ECX1_OSXSAVE;
 		if (more)
 			return error_set(err, -ENOTSUP,
 					 "vCPU %u's CPUID has features that "
@@ -235,4 +253,44 @@ int cpuid_check(const struct vcpu *vcpu, const struct kvm_cpuid2 *theirs,
 					 features[i].index, more);
 	}
 	return 0;
+}
+
+struct kvm_cpuid2 *cpuid_get(const struct vcpu *vcpu)
+{
+	struct kvm_cpuid2 *c = alloc_cpuid();
+
+	if (c && kvm_ioctl(vcpu->fd, KVM_GET_CPUID2, c)) {
+		free(c);
+		c = NULL;
+	}
+	return c;
+}
+
+int cpuid_load(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+	       uint32_t nr, struct error *err)
+{
+	struct kvm_cpuid2 *theirs = alloc_cpuid(), *ours = cpuid_get(vcpu);
+	size_t bytes = nr * sizeof(entries[0]);
+	int rc = 0;
+
+	if (!theirs || !ours || nr > MAX_ENTRIES) {
+		rc = error_set(err, -ENOMEM, "cannot read vCPU %u's CPUID",
+			       vcpu->index);
+		goto out;
+	}
+	theirs->nent = nr;
+	memcpy(theirs->entries, entries, bytes);
+	if (ours->nent == nr && !memcmp(ours->entries, theirs->entries, bytes))
+		goto out;
+	rc = check_features(vcpu, theirs, ours, err);
+	if (rc)
+		goto out;
+	rc = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, theirs);
+	if (rc)
+		error_set(err, rc, "KVM refused the CPUID of vCPU %u: %s",
+			  vcpu->index, strerror(-rc));
+out:
+	free(theirs);
+	free(ours);
+	return rc;
 }

@@ -32,14 +32,29 @@ static struct kvm_msr_list *fetch_list(int kvm_fd)
 	return list;
 }
 
-static bool readable(int vcpu_fd, uint32_t index)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry.index = index };
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
 
-	return kvm_ioctl(vcpu_fd, KVM_GET_MSRS, &one) == 1;
+int msr_read(const struct vcpu *vcpu, uint32_t index, uint64_t *ret_value)
+{
+	struct one_msr one = { .head.nmsrs = 1, .entry.index = index };
+
+	if (kvm_ioctl(vcpu->fd, KVM_GET_MSRS, &one) != 1)
+		return -EIO;
+	*ret_value = one.entry.data;
+	return 0;
+}
+
+int msr_write(const struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+	struct one_msr one = {
+		.head.nmsrs = 1,
+		.entry = { .index = index, .data = value },
+	};
+
+	return kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &one) == 1 ? 0 : -EIO;
 }
 
 static int by_index(const void *a, const void *b)
@@ -52,6 +67,7 @@ static int by_index(const void *a, const void *b)
 int msr_probe(struct vm *vm, struct error *err)
 {
 	struct kvm_msr_list *list = fetch_list(vm->kvm_fd);
+	uint64_t value;
 	unsigned int i;
 
 	if (list)
@@ -64,9 +80,78 @@ int msr_probe(struct vm *vm, struct error *err)
 	for (i = 0; i < list->nmsrs; i++) {
 		if (i && list->indices[i] == list->indices[i - 1])
 			continue;
-		if (readable(vm->vcpu[0].fd, list->indices[i]))
+		if (!msr_read(&vm->vcpu[0], list->indices[i], &value))
 			vm->msr[vm->nr_msrs++] = list->indices[i];
 	}
 	free(list);
+	return 0;
+}
+
+/* One ioctl for all; KVM stops at the first that it cannot read. */
+int msr_save(const struct vcpu *vcpu, struct kvm_msr_entry *entries,
+	     uint32_t *ret_nr, struct error *err)
+{
+	const struct vm *vm = vcpu->vm;
+	struct kvm_msrs *m =
+		calloc(1, sizeof(*m) + vm->nr_msrs * sizeof(*entries));
+	uint32_t i;
+	int rc;
+
+	if (!m)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < vm->nr_msrs; i++)
+		if (vm->msr[i] != MSR_TSC)
+			m->entries[m->nmsrs++].index = vm->msr[i];
+	rc = kvm_ioctl(vcpu->fd, KVM_GET_MSRS, m);
+	if (rc >= 0 && (uint32_t)rc == m->nmsrs) {
+		memcpy(entries, m->entries, m->nmsrs * sizeof(*entries));
+		*ret_nr = m->nmsrs;
+		rc = 0;
+	} else {
+		rc = error_set(err, rc < 0 ? rc : -EIO,
+			       "cannot read MSR 0x%x of vCPU %u",
+			       rc < 0 ? 0 : m->entries[rc].index, vcpu->index);
+	}
+	free(m);
+	return rc;
+}
+
+/*
+ * A write may be refused for good reasons: read-only MSRs that KVM lists
+ * because they describe the CPU, and MSRs that only the source's host has.
+ * Harmless if nothing is lost by it: the target holds this very value
+ * already, or lacks the MSR and the value is 0, its state at reset. Everything
+ * else is a difference that the guest could see: a failure.
+ */
+static bool refusal_is_harmless(const struct vcpu *vcpu,
+				const struct kvm_msr_entry *e)
+{
+	uint64_t mine;
+
+	if (msr_read(vcpu, e->index, &mine))
+		return !e->data;
+	return mine == e->data;
+}
+
+int msr_load(const struct vcpu *vcpu, const struct kvm_msr_entry *entries,
+	     uint32_t nr, struct error *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		const struct kvm_msr_entry *e = &entries[i];
+
+		/* These wait for the clock and the LAPIC: tsc_load(). */
+		if (e->index == MSR_TSC || e->index == MSR_TSC_DEADLINE)
+			continue;
+		if (!msr_write(vcpu, e->index, e->data) ||
+		    refusal_is_harmless(vcpu, e))
+			continue;
+		return error_set(err, -ENOTSUP,
+				 "this host's KVM refused MSR 0x%x = 0x%llx "
+				 "of vCPU %u",
+				 e->index, (unsigned long long)e->data,
+				 vcpu->index);
+	}
 	return 0;
 }

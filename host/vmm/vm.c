@@ -274,6 +274,16 @@ bool vm_is_running(struct vm *vm)
 	return running;
 }
 
+bool vm_is_quiescent(struct vm *vm)
+{
+	bool quiescent;
+
+	pthread_mutex_lock(&vm->lock);
+	quiescent = vm->want != VM_WANT_RUN && vm->nr_parked == vm->nr_vcpus;
+	pthread_mutex_unlock(&vm->lock);
+	return quiescent;
+}
+
 size_t vm_serial_push(struct vm *vm, const uint8_t *bytes, size_t nr_bytes)
 {
 	size_t n = 0;

@@ -74,6 +74,7 @@ static const struct {
 	{ KVM_CAP_MP_STATE, "MP_STATE" },
 	{ KVM_CAP_VCPU_EVENTS, "VCPU_EVENTS" },
 	{ KVM_CAP_DEBUGREGS, "DEBUGREGS" },
+	{ KVM_CAP_SREGS2, "SREGS2" },
 	{ KVM_CAP_XSAVE, "XSAVE" },
 	{ KVM_CAP_XCRS, "XCRS" },
 	{ KVM_CAP_ADJUST_CLOCK, "ADJUST_CLOCK" },
@@ -117,7 +118,6 @@ int vm_probe_caps(struct vm *vm, struct error *err)
 		return error_set(err, -EINVAL,
 				 "this host's KVM allows %d vCPUs, not %u",
 				 most, vm->nr_vcpus);
-	caps->sregs2 = check_cap(vm, KVM_CAP_SREGS2);
 	caps->tsc_control = check_cap(vm, KVM_CAP_TSC_CONTROL);
 	caps->tsc_deadline = check_cap(vm, KVM_CAP_TSC_DEADLINE_TIMER);
 	caps->xsave_bytes = (size_t)check_cap(vm, KVM_CAP_XSAVE2);

@@ -36,7 +36,6 @@ enum vm_want {
 
 /* What this host's KVM has, of the things that we can do without. */
 struct vm_caps {
-	bool sregs2;
 	bool tsc_control;
 	bool tsc_deadline;
 	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
@@ -112,17 +111,43 @@ void vcpu_run_failed(struct vcpu *vcpu, int rc);
 /* cpuid.c */
 int cpuid_build(struct vm *vm, struct error *err);
 int cpuid_apply(struct vcpu *vcpu, struct error *err);
+/* What @vcpu has now; to be freed. NULL: out of memory. */
+struct kvm_cpuid2 *cpuid_get(const struct vcpu *vcpu);
 /*
- * Would this host's vCPUs take @theirs for @vcpu? -ENOTSUP and a sentence if
- * it has features that ours lack.
+ * Gives @vcpu the entries of a migrated one. -ENOTSUP and a sentence if they
+ * have features that this host lacks.
  */
-int cpuid_check(const struct vcpu *vcpu, const struct kvm_cpuid2 *theirs,
-		struct error *err);
+int cpuid_load(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+	       uint32_t nr, struct error *err);
 
 /* msr.c */
 int msr_probe(struct vm *vm, struct error *err);
+/* 0, or -EIO if KVM doesn't have it. */
+int msr_read(const struct vcpu *vcpu, uint32_t index, uint64_t *ret_value);
+int msr_write(const struct vcpu *vcpu, uint32_t index, uint64_t value);
+/* All of vm->msr, IA32_TSC apart: @entries has room for vm->nr_msrs. */
+int msr_save(const struct vcpu *vcpu, struct kvm_msr_entry *entries,
+	     uint32_t *ret_nr, struct error *err);
+int msr_load(const struct vcpu *vcpu, const struct kvm_msr_entry *entries,
+	     uint32_t nr, struct error *err);
 
-/* memory slots */
+#define MSR_TSC 0x10u
+#define MSR_TSC_DEADLINE 0x6e0u
+
+/* state_clock.c: the guest's time across the gap. */
+struct state_clock;
+struct state_tsc;
+int clock_save(const struct vm *vm, struct state_clock *ret_clock);
+int clock_load(const struct vm *vm, const struct state_clock *saved,
+	       struct state_clock *ret_now);
+int tsc_save(const struct vcpu *vcpu, struct state_tsc *ret_tsc);
+int tsc_load(const struct vcpu *vcpu, const struct state_tsc *saved,
+	     const struct state_clock *then, const struct state_clock *now);
+/* Fills vm->clock. */
+void clock_measure(struct vm *vm, const struct state_tsc *saved);
+
+/* vm.c. Are all vCPUs parked, and meant to be? */
+bool vm_is_quiescent(struct vm *vm);
 int vm_set_slot(struct vm *vm, unsigned int region, uint32_t flags);
 
 #endif
