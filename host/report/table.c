@@ -103,7 +103,10 @@ void table_cell(struct table *t, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	append_text(t, format ? format : "", ap);
+	if (format)
+		append_text(t, format, ap);
+	else
+		append(t, strdup(""));
 	va_end(ap);
 }
 
