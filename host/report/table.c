@@ -70,6 +70,10 @@ static void append(struct table *t, char *cell)
 	size_t room = t->room ? 2 * t->room : 32;
 	char **cells;
 
+	if (!cell) {
+		t->failed = true;
+		return;
+	}
 	if (t->nr_cells == t->room) {
 		cells = reallocarray(t->cells, room, sizeof(*cells));
 		if (!cells) {
