@@ -133,10 +133,13 @@ static const char *state_name(void)
 static void cmd_stats(char *words)
 {
 	struct epoch_totals t = epoch_totals();
-	uint64_t now = rdtsc(), us = tsc_to_us(now - shell.seen_tsc);
-	uint64_t rate = 0;
+	uint64_t now = rdtsc(), us, rate = 0;
 
 	(void)words;
+	/* No steps were meant to happen before the fill was complete. */
+	if (shell.seen_tsc < control_area()->epoch_tsc)
+		shell.seen_tsc = control_area()->epoch_tsc;
+	us = tsc_to_us(now - shell.seen_tsc);
 	if (us && t.steps >= shell.seen_steps)
 		rate = mul_div((t.steps - shell.seen_steps) * ABI_PAGE_BYTES,
 			       1000000, us);
@@ -211,17 +214,18 @@ static void cmd_bench(char *words)
 	console_print("ok stores_per_s=%lu pages=%lu", stores_per_s, pages);
 }
 
-/* Names of all items that differ on some vCPU. */
-static void differing_names(uint32_t differing, char *text, size_t bytes)
+/* Names of the items of the state check, divided by commas, or "none". */
+static void item_names(uint32_t set, char *text, size_t bytes)
 {
 	size_t used = 0;
 	uint32_t bit;
 
-	text[0] = 0;
 	for (bit = 0; plant_name(bit); bit++)
-		if (differing & 1u << bit)
-			used += print_text(text + used, bytes - used, " %s",
-					   plant_name(bit));
+		if (set & 1u << bit)
+			used += print_text(text + used, bytes - used, "%s%s",
+					   used ? "," : "", plant_name(bit));
+	if (!used)
+		print_text(text, bytes, "none");
 }
 
 static void state_check(void)
@@ -244,18 +248,23 @@ static void state_check(void)
 		for (bit = 0; plant_name(bit); bit++)
 			nr += p->differing >> bit & 1;
 	}
-	differing_names(differing, names, sizeof(names));
-	console_print("ok compared=%u differing=%u%s", compared, nr, names);
+	item_names(differing, names, sizeof(names));
+	console_print("ok compared=%u differing=%u names=%s", compared, nr,
+		      names);
 }
 
 static void state_plant(void)
 {
-	uint32_t i, nr = 0;
+	uint32_t i, nr = 0, absent = 0;
+	char names[256];
 
 	smp_call_all(plant_set);
-	for (i = 0; i < smp_nr_cpus(); i++)
+	for (i = 0; i < smp_nr_cpus(); i++) {
 		nr += (uint32_t)__builtin_popcount(smp_cpu(i)->plant.present);
-	console_print("ok planted=%u", nr);
+		absent |= ~smp_cpu(i)->plant.present;
+	}
+	item_names(absent, names, sizeof(names));
+	console_print("ok planted=%u absent=%s", nr, names);
 }
 
 static void cmd_state(char *words)

@@ -44,6 +44,28 @@ void apic_write(uint32_t reg, uint32_t value)
 		*(volatile uint32_t *)(uint64_t)(APIC_MMIO + reg * 16) = value;
 }
 
+int apic_read_safe(uint32_t reg, uint32_t *ret_value)
+{
+	uint64_t value;
+
+	if (apic.mode == APIC_X2) {
+		if (msr_read_safe(MSR_X2APIC + reg, &value))
+			return -1;
+		*ret_value = (uint32_t)value;
+		return 0;
+	}
+	*ret_value = apic_read(reg);
+	return 0;
+}
+
+int apic_write_safe(uint32_t reg, uint32_t value)
+{
+	if (apic.mode == APIC_X2)
+		return msr_write_safe(MSR_X2APIC + reg, value);
+	apic_write(reg, value);
+	return 0;
+}
+
 void apic_eoi(void)
 {
 	apic_write(APIC_EOI, 0);

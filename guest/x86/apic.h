@@ -36,6 +36,9 @@ void apic_timer_start(void);
 uint32_t apic_id(void);
 uint32_t apic_read(uint32_t reg);
 void apic_write(uint32_t reg, uint32_t value);
+/* For registers that need not exist: 0, or -1 if the access faults. */
+int apic_read_safe(uint32_t reg, uint32_t *ret_value);
+int apic_write_safe(uint32_t reg, uint32_t value);
 void apic_eoi(void);
 
 /* Fixed interrupt @vector to the vCPU with @id. */

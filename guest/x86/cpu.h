@@ -49,20 +49,21 @@ struct __attribute__((packed)) tss {
 
 enum cpu_mode { CPU_IDLE = 0, CPU_FILL, CPU_RUN };
 
-/* What the vCPU state check planted; see kern/plant.h. */
-#define CPU_PLANT_ITEMS 24u
+/* What the vCPU state check planted; see kern/plant.h. The first two fields'
+ * offsets are known to work/vector.asm. */
+#define CPU_PLANT_ITEMS 32u
 struct cpu_plant {
 	uint64_t seed; /* 0 = nothing is planted */
+	uint64_t vector_level; /* registers that can be used: 0 none, 1 AVX,
+				* 2 AVX-512 too */
 	uint64_t expected[CPU_PLANT_ITEMS];
 	uint64_t before[CPU_PLANT_ITEMS]; /* put back by the check */
-	uint32_t present; /* bit per item of the table */
+	uint32_t present; /* what stuck: bit per item of the table */
 	uint32_t gpr_differing; /* bit per register, from all halts */
 	uint32_t gpr_halts;
-	uint32_t vector_differing; /* bit per AVX register group */
 	volatile uint32_t nr_probes; /* probe interrupts delivered */
-	bool probe_pending;
-	uint32_t differing; /* result of the last check, bit per item */
-	uint32_t compared;
+	uint32_t compared; /* result of the last check */
+	uint32_t differing; /* bit per item */
 };
 
 struct cpu {
@@ -139,5 +140,12 @@ uint64_t user_enter(uint64_t (*fn)(void *arg), void *arg);
 int msr_read_safe(uint32_t msr, uint64_t *ret_value);
 int msr_write_safe(uint32_t msr, uint64_t value);
 int xcr0_write_safe(uint64_t value);
+
+/**
+ * halt_planted() - halt until an interrupt with known general registers.
+ *
+ * Return: a bit for each register that held something else afterwards.
+ */
+uint32_t halt_planted(uint64_t seed);
 
 #endif
