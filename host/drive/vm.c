@@ -97,7 +97,7 @@ static void last_words(const struct drive_vm *vm, char *text, size_t room)
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
-			snprintf(text, room, "%s", line);
+			snprintf(text, room, "%.*s", (int)room - 1, line);
 	}
 	if (f)
 		fclose(f);

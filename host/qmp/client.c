@@ -237,7 +237,9 @@ static int finish(struct qmp_client *c, int ret, uint64_t deadline_ns,
 static int give_up(struct qmp_client *c, int ret)
 {
 	pthread_mutex_lock(&c->lock);
-	client_end(c, ret, "a command could not be sent whole");
+	client_end(c, ret,
+		   ret == -ENODATA ? "the peer closed the connection"
+				   : "a command could not be sent whole");
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }

@@ -106,19 +106,23 @@ static void queue_event(struct qmp_client *c, struct client_event *e)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/*
+ * Takes @message over, as on_reply() does: jansson's counting of references
+ * is not made for two threads that hold one each.
+ */
 static int on_event(struct qmp_client *c, json_t *message, uint64_t now_ns)
 {
 	json_t *name = json_object_get(message, "event");
 	json_t *data = json_object_get(message, "data");
-	struct client_event *e;
+	struct client_event *e = calloc(1, sizeof(*e));
 
-	if (!json_is_string(name) || (data && !json_is_object(data)))
+	if (!e || !json_is_string(name) || (data && !json_is_object(data))) {
+		free(e);
+		json_decref(message);
 		return end(c, -EPROTO, "the peer sent a malformed event");
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return end(c, -ENOMEM, "no memory for an event");
+	}
 	e->event = (struct qmp_event){
-		.message = json_incref(message),
+		.message = message,
 		.name = json_string_value(name),
 		.data = data,
 		.arrived_ns = now_ns,
@@ -137,17 +141,21 @@ static int on_reply(struct qmp_client *c, json_t *message)
 	json_t *id = json_object_get(message, "id");
 	json_t *error = json_object_get(message, "error");
 
-	if (error && !json_is_string(json_object_get(error, "desc")))
+	if (error && !json_is_string(json_object_get(error, "desc"))) {
+		json_decref(message);
 		return end(c, -EPROTO, "the peer sent a malformed error");
+	}
 	pthread_mutex_lock(&c->lock);
 	/* No id: it could not even parse what we sent. Another: too late. */
 	if (c->wait_id &&
 	    (id ? json_integer_value(id) == c->wait_id : error != NULL)) {
-		c->reply = json_incref(message);
+		c->reply = message;
 		c->wait_id = 0;
+		message = NULL;
 		pthread_cond_broadcast(&c->changed);
 	}
 	pthread_mutex_unlock(&c->lock);
+	json_decref(message);
 	return 0;
 }
 
@@ -157,15 +165,12 @@ static int on_message(struct qmp_client *c, const char *text, size_t bytes,
 	json_t *message = json_loadb(text, bytes, JSON_ALLOW_NUL, NULL);
 	int ret;
 
-	if (!c->greeted)
-		ret = on_greeting(c, message);
-	else if (json_object_get(message, "event"))
-		ret = on_event(c, message, now_ns);
-	else if (json_object_get(message, "return") ||
-		 json_object_get(message, "error"))
-		ret = on_reply(c, message);
-	else
-		ret = end_garbage(c);
+	if (c->greeted && json_object_get(message, "event"))
+		return on_event(c, message, now_ns);
+	if (c->greeted && (json_object_get(message, "return") ||
+			   json_object_get(message, "error")))
+		return on_reply(c, message);
+	ret = c->greeted ? end_garbage(c) : on_greeting(c, message);
 	json_decref(message);
 	return ret;
 }

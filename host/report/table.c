@@ -70,6 +70,10 @@ static void append(struct table *t, char *cell)
 	size_t room = t->room ? 2 * t->room : 32;
 	char **cells;
 
+	if (!cell) {
+		t->failed = true;
+		return;
+	}
 	if (t->nr_cells == t->room) {
 		cells = reallocarray(t->cells, room, sizeof(*cells));
 		if (!cells) {
@@ -103,7 +107,10 @@ void table_cell(struct table *t, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	append_text(t, format ? format : "", ap);
+	if (format)
+		append_text(t, format, ap);
+	else
+		append(t, strdup(""));
 	va_end(ap);
 }
 

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands of the console, as a table: one line in, one line out. */
+#include "kern/shell.h"
+
+#include "hv/cycles.h"
+#include "kern/config.h"
+#include "kern/console.h"
+#include "kern/control.h"
+#include "kern/epoch.h"
+#include "kern/plant.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "lib/words.h"
+#include "x86/smp.h"
+#include "x86/tsc.h"
+
+#define CYCLES_ROUNDS 1000u
+#define BENCH_MS 500u
+#define BENCH_MAX_MS 60000u
+
+static struct {
+	struct work_options defaults;
+	/* Where `stats` last looked. */
+	uint64_t seen_steps;
+	uint64_t seen_tsc;
+	uint64_t start_tsc;
+} shell;
+
+static enum abi_guest_state state(void)
+{
+	return control_area()->state;
+}
+
+static bool is_working(void)
+{
+	return state() == ABI_STATE_FILLING || state() == ABI_STATE_RUNNING;
+}
+
+static void restart_stats(void)
+{
+	shell.start_tsc = shell.seen_tsc = rdtsc();
+	shell.seen_steps = 0;
+}
+
+/* Apply the words of `start`. Return: false after an error reply. */
+static bool parse_options(char *words, struct work_options *options)
+{
+	char *key, *value;
+
+	while ((key = words_next(&words))) {
+		value = words_value(key);
+		if (!value) {
+			console_print("error %s is not key=value", key);
+			return false;
+		}
+		switch (options_set(options, key, value)) {
+		case OPTIONS_OK:
+			break;
+		case OPTIONS_UNKNOWN_KEY:
+			console_print("error unknown key %s", key);
+			return false;
+		case OPTIONS_BAD_VALUE:
+			console_print("error %s=%s does not fit", key, value);
+			return false;
+		}
+	}
+	if (epoch_fit_pages(options))
+		return true;
+	console_print("error wss=%lu does not fit, the largest is %lu",
+		      options->wss_bytes, epoch_max_bytes());
+	return false;
+}
+
+static void start(const struct work_options *options)
+{
+	epoch_start(options);
+	restart_stats();
+	console_print("ok epoch=%u pages=%lu vcpus=%u",
+		      control_area()->epoch.epoch,
+		      control_area()->epoch.nr_pages, smp_nr_cpus());
+}
+
+static void cmd_start(char *words)
+{
+	struct work_options options = shell.defaults;
+
+	if (parse_options(words, &options))
+		start(&options);
+}
+
+static void cmd_stop(char *words)
+{
+	uint64_t steps;
+
+	(void)words;
+	if (!is_working() && state() != ABI_STATE_STOPPED) {
+		console_print("error nothing was started");
+		return;
+	}
+	steps = epoch_stop();
+	console_print("ok epoch=%u steps=%lu", control_area()->epoch.epoch,
+		      steps);
+}
+
+static void cmd_set(char *words)
+{
+	struct work_options options;
+	char *key = words_next(&words);
+	char *value = key ? words_value(key) : NULL;
+
+	if (!value || !string_equal(key, "rate") || words_next(&words)) {
+		console_print("error set takes rate=BYTES_PER_S alone");
+		return;
+	}
+	if (options_set(&options, key, value) != OPTIONS_OK) {
+		console_print("error rate=%s does not fit", value);
+		return;
+	}
+	epoch_set_rate(options.rate_bytes_per_s);
+	console_print("ok rate_bytes_per_s=%lu", options.rate_bytes_per_s);
+}
+
+static const char *state_name(void)
+{
+	static const char *const names[] = {
+		"booting", "ready", "filling", "running",
+		"stopped", "panic", "off",
+	};
+
+	return names[state()];
+}
+
+static void cmd_stats(char *words)
+{
+	struct epoch_totals t = epoch_totals();
+	uint64_t now = rdtsc(), us, rate = 0;
+
+	(void)words;
+	/* No steps were meant to happen before the fill was complete. */
+	if (shell.seen_tsc < control_area()->epoch_tsc)
+		shell.seen_tsc = control_area()->epoch_tsc;
+	us = tsc_to_us(now - shell.seen_tsc);
+	if (us && t.steps >= shell.seen_steps)
+		rate = mul_div((t.steps - shell.seen_steps) * ABI_PAGE_BYTES,
+			       1000000, us);
+	console_print("ok state=%s epoch=%u steps=%lu filled=%lu bad=%lu "
+		      "rate_target_bytes_per_s=%lu rate_bytes_per_s=%lu "
+		      "elapsed_ms=%lu",
+		      state_name(), control_area()->epoch.epoch, t.steps,
+		      t.filled, t.bad, control_area()->rate_bytes_per_s, rate,
+		      tsc_to_us(now - shell.start_tsc) / 1000);
+	shell.seen_steps = t.steps;
+	shell.seen_tsc = now;
+}
+
+static void cmd_verify(char *words)
+{
+	uint64_t pages, bad, begin = rdtsc();
+
+	(void)words;
+	if (state() != ABI_STATE_STOPPED) {
+		console_print("error verify needs a stopped workload");
+		return;
+	}
+	epoch_verify(&pages, &bad);
+	console_print("ok pages=%lu bad=%lu ms=%lu", pages, bad,
+		      tsc_to_us(rdtsc() - begin) / 1000);
+}
+
+/* "key=N" as the only word; @fallback if there is none. */
+static bool parse_number(char *words, const char *key, uint64_t fallback,
+			 uint64_t max, uint64_t *ret)
+{
+	char *word = words_next(&words);
+	char *value = word ? words_value(word) : NULL;
+
+	*ret = fallback;
+	if (!word)
+		return true;
+	if (value && string_equal(word, key) && !words_next(&words) &&
+	    words_number(value, ret) && *ret && *ret <= max)
+		return true;
+	console_print("error only %s=N is known, N from 1 to %lu", key, max);
+	return false;
+}
+
+static void cmd_cycles(char *words)
+{
+	struct cycles_figures ring0, ring3;
+	uint64_t rounds;
+
+	if (!parse_number(words, "rounds", CYCLES_ROUNDS, CYCLES_MAX_ROUNDS,
+			  &rounds))
+		return;
+	cycles_cpuid((uint32_t)rounds, &ring0, &ring3);
+	console_print("ok rounds=%lu ring0_min=%u ring0_p50=%u ring0_p99=%u "
+		      "ring3_min=%u ring3_p50=%u ring3_p99=%u",
+		      rounds, ring0.min, ring0.p50, ring0.p99, ring3.min,
+		      ring3.p50, ring3.p99);
+}
+
+static void cmd_bench(char *words)
+{
+	char *what = words_next(&words);
+	uint64_t ms, stores_per_s, pages;
+
+	if (!what || !string_equal(what, "stores")) {
+		console_print("error bench knows: stores");
+		return;
+	}
+	if (!parse_number(words, "ms", BENCH_MS, BENCH_MAX_MS, &ms))
+		return;
+	epoch_bench(ms, &stores_per_s, &pages);
+	console_print("ok stores_per_s=%lu pages=%lu", stores_per_s, pages);
+}
+
+/* Names of the items of the state check, divided by commas, or "none". */
+static void item_names(uint32_t set, char *text, size_t bytes)
+{
+	size_t used = 0;
+	uint32_t bit;
+
+	for (bit = 0; plant_name(bit); bit++)
+		if (set & 1u << bit)
+			used += print_text(text + used, bytes - used, "%s%s",
+					   used ? "," : "", plant_name(bit));
+	if (!used)
+		print_text(text, bytes, "none");
+}
+
+static void state_check(void)
+{
+	uint32_t i, bit, compared = 0, nr = 0, differing = 0;
+	char names[256];
+
+	for (i = 0; i < smp_nr_cpus(); i++) {
+		if (!smp_cpu(i)->plant.seed) {
+			console_print("error nothing is planted");
+			return;
+		}
+	}
+	smp_call_all(plant_check);
+	for (i = 0; i < smp_nr_cpus(); i++) {
+		const struct cpu_plant *p = &smp_cpu(i)->plant;
+
+		compared += p->compared;
+		differing |= p->differing;
+		for (bit = 0; plant_name(bit); bit++)
+			nr += p->differing >> bit & 1;
+	}
+	item_names(differing, names, sizeof(names));
+	console_print("ok compared=%u differing=%u names=%s", compared, nr,
+		      names);
+}
+
+static void state_plant(void)
+{
+	uint32_t i, nr = 0, absent = 0;
+	char names[256];
+
+	smp_call_all(plant_set);
+	for (i = 0; i < smp_nr_cpus(); i++) {
+		nr += (uint32_t)__builtin_popcount(smp_cpu(i)->plant.present);
+		absent |= ~smp_cpu(i)->plant.present;
+	}
+	item_names(absent, names, sizeof(names));
+	console_print("ok planted=%u absent=%s", nr, names);
+}
+
+static void cmd_state(char *words)
+{
+	char *what = words_next(&words);
+
+	if (what && string_equal(what, "plant"))
+		state_plant();
+	else if (what && string_equal(what, "check"))
+		state_check();
+	else
+		console_print("error state knows: plant, check");
+}
+
+static void cmd_poweroff(char *words)
+{
+	static const struct descriptor_pointer none;
+
+	(void)words;
+	if (is_working())
+		epoch_stop();
+	console_print("ok");
+	control_set_state(ABI_STATE_OFF);
+	outb(ABI_EXIT_PORT, 0);
+	/* Still here: a fault that nobody can take resets the machine. */
+	lidt(&none);
+	ud2();
+}
+
+static void cmd_help(char *words);
+
+static const struct {
+	const char *name;
+	void (*run)(char *words);
+} commands[] = {
+	{ "bench", cmd_bench },	  { "cycles", cmd_cycles },
+	{ "help", cmd_help },	  { "poweroff", cmd_poweroff },
+	{ "set", cmd_set },	  { "start", cmd_start },
+	{ "state", cmd_state },	  { "stats", cmd_stats },
+	{ "stop", cmd_stop },	  { "verify", cmd_verify },
+};
+
+static void cmd_help(char *words)
+{
+	(void)words;
+	console_print("ok commands=help,start,stop,set,stats,verify,state,"
+		      "cycles,bench,poweroff start_keys=pattern,write,content,"
+		      "rate,wss,seed,check,stop");
+}
+
+static void run_line(char *line)
+{
+	char *name = words_next(&line);
+	uint32_t i;
+
+	for (i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (string_equal(commands[i].name, name)) {
+			commands[i].run(line);
+			return;
+		}
+	}
+	if (name)
+		console_print("error unknown command %s", name);
+}
+
+void shell_poll(void)
+{
+	char *line;
+
+	while ((line = console_line())) {
+		run_line(line);
+		console_line_done();
+	}
+}
+
+void shell_init(void)
+{
+	char value[8];
+	const char *bad;
+
+	options_init(&shell.defaults);
+	restart_stats();
+	bad = config_options(&shell.defaults);
+	if (bad)
+		console_print("event warning boot key %s does not fit", bad);
+	if (!config_find("autostart", value, sizeof(value)) ||
+	    !string_equal(value, "on"))
+		return;
+	if (epoch_fit_pages(&shell.defaults))
+		start(&shell.defaults);
+	else
+		console_print("event warning wss does not fit, the largest "
+			      "is %lu",
+			      epoch_max_bytes());
+}

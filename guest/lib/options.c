@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of the workload, as a table of small parsers. */
+#include "lib/options.h"
+
+#include <stddef.h>
+
+#include "lib/string.h"
+#include "lib/words.h"
+#include "oracle.h"
+
+struct choice {
+	const char *name;
+	uint32_t value;
+};
+
+static bool choose(const struct choice *choices, const char *text,
+		   uint32_t *ret)
+{
+	for (; choices->name; choices++) {
+		if (string_equal(choices->name, text)) {
+			*ret = choices->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_pattern(struct work_options *o, const char *value)
+{
+	static const struct choice choices[] = {
+		{ "sequential", ORACLE_SEQUENTIAL },
+		{ "random", ORACLE_RANDOM },
+		{ NULL, 0 },
+	};
+
+	return choose(choices, value, &o->pattern);
+}
+
+static bool set_write(struct work_options *o, const char *value)
+{
+	static const struct choice choices[] = {
+		{ "stamp", ORACLE_WRITE_STAMP },
+		{ "page", ORACLE_WRITE_PAGE },
+		{ NULL, 0 },
+	};
+
+	return choose(choices, value, &o->write);
+}
+
+static bool set_content(struct work_options *o, const char *value)
+{
+	static const struct choice choices[] = {
+		{ "zero", ORACLE_CONTENT_ZERO },
+		{ "random", ORACLE_CONTENT_RANDOM },
+		{ NULL, 0 },
+	};
+	uint64_t ratio;
+
+	if (value[0] == 'r' && value[1] == ':') {
+		if (!words_number(value + 2, &ratio) || !ratio ||
+		    ratio > ORACLE_MAX_RATIO)
+			return false;
+		o->content = ORACLE_CONTENT_RATIO;
+		o->ratio = (uint32_t)ratio;
+		return true;
+	}
+	return choose(choices, value, &o->content);
+}
+
+static bool set_rate(struct work_options *o, const char *value)
+{
+	uint64_t rate;
+
+	/* Far above any memory; keeps the pacing's arithmetic in range. */
+	if (!words_rate(value, &rate) || rate > 1ull << 44)
+		return false;
+	o->rate_bytes_per_s = rate;
+	return true;
+}
+
+static bool set_wss(struct work_options *o, const char *value)
+{
+	uint64_t bytes;
+
+	if (!words_size(value, &bytes) || bytes < ABI_PAGE_BYTES)
+		return false;
+	o->wss_bytes = bytes;
+	return true;
+}
+
+static bool set_seed(struct work_options *o, const char *value)
+{
+	return words_number(value, &o->seed);
+}
+
+static bool set_flag(bool *flag, const char *value)
+{
+	static const struct choice choices[] = {
+		{ "on", 1 },
+		{ "off", 0 },
+		{ NULL, 0 },
+	};
+	uint32_t on;
+
+	if (!choose(choices, value, &on))
+		return false;
+	*flag = on;
+	return true;
+}
+
+static bool set_check(struct work_options *o, const char *value)
+{
+	return set_flag(&o->check, value);
+}
+
+static bool set_stop(struct work_options *o, const char *value)
+{
+	return set_flag(&o->stop, value);
+}
+
+static const struct {
+	const char *key;
+	bool (*set)(struct work_options *o, const char *value);
+} keys[] = {
+	{ "check", set_check },	    { "content", set_content },
+	{ "pattern", set_pattern }, { "rate", set_rate },
+	{ "seed", set_seed },	    { "stop", set_stop },
+	{ "write", set_write },	    { "wss", set_wss },
+};
+
+void options_init(struct work_options *options)
+{
+	*options = (struct work_options){
+		.pattern = ORACLE_RANDOM,
+		.write = ORACLE_WRITE_STAMP,
+		.content = ORACLE_CONTENT_RANDOM,
+		.seed = 1,
+		.check = true,
+	};
+}
+
+enum options_result options_set(struct work_options *options, const char *key,
+				const char *value)
+{
+	uint32_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (string_equal(keys[i].key, key))
+			return keys[i].set(options, value) ? OPTIONS_OK :
+							     OPTIONS_BAD_VALUE;
+	return OPTIONS_UNKNOWN_KEY;
+}

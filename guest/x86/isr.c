@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What interrupts do: as little as possible, the vCPU's loop does the rest. */
+#include "x86/isr.h"
+
+#include "kern/console.h"
+#include "kern/panic.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+void exception_handler(struct exception_frame *frame)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->resume && (frame->vector == 13 || frame->vector == 6)) {
+		frame->rip = cpu->resume;
+		cpu->resume = 0;
+		return;
+	}
+	panic_exception(frame);
+}
+
+void irq_wake(void)
+{
+	apic_eoi();
+	if (panic_stopping())
+		panic_halt();
+	this_cpu()->attention = 1;
+}
+
+void irq_timer(void)
+{
+	apic_eoi();
+}
+
+void irq_uart(void)
+{
+	apic_eoi();
+	if (console_receive())
+		this_cpu()->attention = 1;
+}
+
+void irq_probe(void)
+{
+	apic_eoi();
+	this_cpu()->plant.nr_probes++;
+}

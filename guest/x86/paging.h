@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The identity map: everything readable, writable and open to ring 3. */
+#ifndef VMFERRY_GUEST_PAGING_H
+#define VMFERRY_GUEST_PAGING_H
+
+#include <stdint.h>
+
+/* Bytes of page directories that paging_map_high() wants for a RAM top. */
+uint64_t paging_high_bytes(uint64_t ram_top);
+
+/* Map the low 4 GiB. Once, on the first vCPU, after desc_load(). */
+void paging_map_low(void);
+
+/**
+ * paging_map_high() - map from 4 GiB to @ram_top.
+ * @tables: paging_high_bytes(@ram_top) bytes, page-aligned; contents ignored.
+ *
+ * At most 512 GiB are mapped.
+ */
+void paging_map_high(uint64_t ram_top, uint64_t tables);
+
+#endif
