@@ -90,7 +90,7 @@ static void say_difference(void *ctx, int vcpu, const char *name, const void *a,
 	const uint8_t *x = a, *y = b;
 	size_t i;
 
-	print_message("vCPU %d, %s:", vcpu, name);
+	print_message("# vCPU %d, %s:", vcpu, name);
 	for (i = 0; i < a_bytes && i < 32; i++)
 		print_message(" %02x", x[i]);
 	print_message(" |");
@@ -345,7 +345,7 @@ static void test_time_goes_on(void **state)
 	migrate(a, b, &st);
 	assert_int_equal(vm_state_clock(b->vm, &report), 0);
 	assert_int_equal(msr_read(&b->vm->vcpu[1], MSR_TSC, &now), 0);
-	print_message("the TSC %s: %lld ticks in %lld ns\n",
+	print_message("# the TSC %s: %lld ticks in %lld ns\n",
 		      report.tsc_ran ? "ran" : "stood",
 		      (long long)report.tsc_ticks,
 		      (long long)report.elapsed_ns);
