@@ -21,13 +21,13 @@ static void test_random_scripts(void **state)
 	uint64_t seed, random;
 	unsigned int pages[MIGRATE_MAX_REGIONS], nr, i;
 
-	for (seed = 1; seed <= 60; seed++) {
+	for (seed = 1; seed <= 30; seed++) {
 		struct session s;
 
 		random = seed;
 		nr = 1 + fake_random(&random) % MIGRATE_MAX_REGIONS;
 		for (i = 0; i < nr; i++)
-			pages[i] = 1 + fake_random(&random) % 300;
+			pages[i] = 1 + fake_random(&random) % 150;
 		session_init(&s, pages, nr, seed);
 		s.from.writes_per_touch = fake_random(&random) % 200;
 		s.from.writes_left = 5000;
@@ -92,12 +92,12 @@ static void test_zero_pages(void **state)
 	struct migrate_stats *st;
 	struct session s;
 
-	session_init(&s, (unsigned int[]){ 20000 }, 1, 7);
+	session_init(&s, (unsigned int[]){ 17000 }, 1, 7);
 	memset(s.from.region[0].hva, 0, s.from.region[0].bytes);
 	session_run(&s);
 	st = &s.source_stats;
 	assert_int_equal(s.target_rc, 0);
-	assert_int_equal(st->rounds[0].zero_pages, 20000);
+	assert_int_equal(st->rounds[0].zero_pages, 17000);
 	assert_true(st->wire_bytes < 16384);
 	assert_true(fake_vm_equal(&s.from, &s.to));
 	session_exit(&s);

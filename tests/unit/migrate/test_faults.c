@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whatever breaks, and wherever: the source's machine runs again exactly if
+ * go was not attempted, the target's never without it, and never both.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "session.h"
+
+#define RECORD_GO 40u /* bytes; the same for READY and RUNNING */
+
+static void start(struct session *s, uint64_t seed)
+{
+	session_init(s, (unsigned int[]){ 40, 70, 9 }, 3, seed);
+	s->from.writes_per_touch = 3;
+	s->from.writes_left = 40;
+	s->params.downtime_limit_ns = 0;
+}
+
+/* The source's words end after @at bytes of @total. */
+static void cut_out(uint64_t at, uint64_t total, bool eager)
+{
+	uint64_t go = total - RECORD_GO;
+	struct session s;
+	bool tried = eager ? at > go : at >= go;
+
+	start(&s, 1);
+	s.cut.cut_out = at;
+	s.cut.eager = eager;
+	session_run(&s);
+	assert_int_equal(s.from.running, !tried);
+	assert_int_equal(s.to.running, at >= total);
+	if (tried && at < total)
+		assert_int_equal(s.source_rc, -EREMOTEIO);
+	if (at >= total && !eager)
+		assert_int_equal(s.source_rc, 0);
+	session_exit(&s);
+}
+
+/* The source hears nothing any more after @at bytes of @total. */
+static void cut_in(uint64_t at, uint64_t total)
+{
+	struct session s;
+	bool tried = at >= total - RECORD_GO;
+
+	start(&s, 1);
+	s.cut.cut_in = at;
+	session_run(&s);
+	assert_int_equal(s.from.running, !tried);
+	assert_int_equal(s.to.running, tried);
+	if (tried && at < total)
+		assert_int_equal(s.source_rc, -EREMOTEIO);
+	session_exit(&s);
+}
+
+static void test_cut_at_each_boundary(void **state)
+{
+	struct session clean;
+	unsigned int i;
+	int delta;
+
+	start(&clean, 1);
+	session_run(&clean);
+	assert_int_equal(clean.source_rc, 0);
+	for (i = 0; i < clean.cut.nr_marks; i++) {
+		for (delta = -1; delta <= 1; delta++) {
+			uint64_t at = clean.cut.mark[i] + (uint64_t)delta;
+
+			if (at > clean.cut.out)
+				continue;
+			cut_out(at, clean.cut.out, false);
+			cut_out(at, clean.cut.out, true);
+		}
+	}
+	cut_out(clean.cut.out, clean.cut.out, false);
+	cut_out(clean.cut.out, clean.cut.out, true);
+	cut_out(clean.cut.out - 1, clean.cut.out, true);
+	session_exit(&clean);
+}
+
+static void test_cut_anywhere(void **state)
+{
+	struct session clean;
+	uint64_t random = 7, i;
+
+	start(&clean, 1);
+	session_run(&clean);
+	for (i = 0; i < 200; i++)
+		cut_out(fake_random(&random) % clean.cut.out, clean.cut.out,
+			i % 2);
+	for (i = 0; i <= clean.cut.in; i += i % 40 == 1 ? 38 : 1)
+		cut_in(i, clean.cut.in);
+	session_exit(&clean);
+}
+
+static void test_machine_fails(void **state)
+{
+	static const struct {
+		enum fake_fault fault;
+		bool on_target;
+		int source_rc, target_rc;
+		const char *says;
+	} rows[] = {
+		{ FAKE_LOG_START, false, -EIO, -ENODATA, "log its writes" },
+		{ FAKE_FETCH, false, -EIO, -ENODATA, "dirty pages" },
+		{ FAKE_CLEAR, false, -EIO, -ENODATA, "could not be cleared" },
+		{ FAKE_PAUSE, false, -EIO, -ENODATA, "pause" },
+		{ FAKE_SAVE, false, -EIO, -ENODATA, "save its state" },
+		{ FAKE_LOAD, true, -EPROTO, -EIO, "gave up: the target's" },
+		{ FAKE_RESUME, true, -EREMOTEIO, -EIO, "failed to run" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct session s;
+
+		start(&s, 2);
+		(rows[i].on_target ? &s.to : &s.from)->fault = rows[i].fault;
+		session_run(&s);
+		assert_int_equal(s.source_rc, rows[i].source_rc);
+		assert_int_equal(s.target_rc, rows[i].target_rc);
+		assert_non_null(strstr(s.source_stats.error, rows[i].says));
+		assert_int_equal(s.source_stats.phase, MIGRATE_FAILED);
+		assert_int_equal(s.target_stats.phase, MIGRATE_FAILED);
+		session_exit(&s);
+	}
+}
+
+static void test_refused(void **state)
+{
+	struct session s;
+
+	start(&s, 3);
+	s.to.region[1].bytes -= FAKE_PAGE;
+	session_create(&s);
+	s.to.region[1].bytes += FAKE_PAGE;
+	session_run(&s);
+	assert_int_equal(s.source_rc, -EPROTO);
+	assert_int_equal(s.target_rc, -EPROTO);
+	assert_non_null(
+		strstr(s.source_stats.error, "refused: memory region 1"));
+	session_exit(&s);
+}
+
+/* A state that the stream does not carry is our failure, before any go. */
+static void test_bad_regions(void **state)
+{
+	struct session s;
+
+	start(&s, 3);
+	s.from.region[1].gpa = 0;
+	assert_int_equal(migrate_source_create(&fake_vm_ops, &s.from,
+					       &s.cut.base, &s.params, NULL,
+					       &s.source),
+			 -EINVAL);
+	session_exit(&s);
+}
+
+struct canceller {
+	struct session *s;
+	enum migrate_phase at;
+	bool target;
+	bool vanish; /* the connection, instead */
+	int rc;
+	bool called;
+};
+
+static void cancel_at_phase(void *ctx, enum migrate_phase phase)
+{
+	struct canceller *c = ctx;
+
+	if (phase != c->at || c->called)
+		return;
+	c->called = true;
+	if (c->vanish)
+		channel_shutdown(c->s->b);
+	else
+		c->rc = c->target ? migrate_target_cancel(c->s->target)
+				  : migrate_source_cancel(c->s->source);
+}
+
+static void check_cancel(const struct canceller *c)
+{
+	const struct session *s = c->s;
+
+	if (c->at >= MIGRATE_COMMITTED) {
+		assert_int_equal(c->rc, -EALREADY);
+		assert_int_equal(s->source_rc, 0);
+		return;
+	}
+	assert_int_equal(c->rc, 0);
+	assert_true(s->from.running);
+	assert_int_equal(c->target ? s->target_rc : s->source_rc, -ECANCELED);
+	assert_true(c->target ? s->source_rc < 0 : s->target_rc < 0);
+}
+
+static void test_cancel_at_each_phase(void **state)
+{
+	enum migrate_phase at;
+	int target;
+
+	for (at = MIGRATE_SETUP; at <= MIGRATE_COMMITTED; at++) {
+		for (target = 0; target < 2; target++) {
+			struct session s;
+			struct canceller c = { .s = &s, .at = at };
+			struct migrate_observer o = {
+				.ctx = &c,
+				.phase = cancel_at_phase,
+			};
+
+			/* a target does not pause anything */
+			if (target && at == MIGRATE_STOP)
+				continue;
+			c.target = target;
+			start(&s, 4);
+			if (target)
+				s.target_observer = &o;
+			else
+				s.source_observer = &o;
+			session_run(&s);
+			assert_true(c.called);
+			check_cancel(&c);
+			session_exit(&s);
+		}
+	}
+}
+
+/* The target dies in each phase of the source, between any two messages. */
+static void test_target_vanishes_at_each_phase(void **state)
+{
+	enum migrate_phase at;
+
+	for (at = MIGRATE_SETUP; at <= MIGRATE_READY; at++) {
+		struct session s;
+		struct canceller c = { .s = &s, .at = at, .vanish = true };
+		struct migrate_observer o = { .ctx = &c,
+					      .phase = cancel_at_phase };
+
+		start(&s, 5);
+		s.source_observer = &o;
+		session_run(&s);
+		assert_true(s.source_rc < 0);
+		assert_true(s.from.running);
+		session_exit(&s);
+	}
+}
+
+static void *cancel_soon(void *ctx)
+{
+	struct canceller *c = ctx;
+	int i;
+
+	for (i = 0; i < (int)c->at; i++)
+		sched_yield();
+	if (c->target)
+		migrate_target_cancel(c->s->target);
+	else
+		migrate_source_cancel(c->s->source);
+	return NULL;
+}
+
+/* From another thread, at any time: session_check() has the rules. */
+static void test_cancel_from_a_thread(void **state)
+{
+	uint64_t random = 3;
+	int i;
+
+	for (i = 0; i < 150; i++) {
+		struct session s;
+		struct canceller c = { .s = &s, .target = i % 2 };
+		pthread_t thread;
+
+		c.at = fake_random(&random) % 300;
+		start(&s, 6);
+		s.params.downtime_limit_ns = i % 3 ? 0 : NSEC_PER_SEC;
+		session_create(&s);
+		pthread_create(&thread, NULL, cancel_soon, &c);
+		session_run(&s);
+		pthread_join(thread, NULL);
+		session_exit(&s);
+	}
+}
+
+static void test_cancel_before_run(void **state)
+{
+	struct session s;
+
+	start(&s, 7);
+	session_create(&s);
+	assert_int_equal(migrate_source_cancel(s.source), 0);
+	assert_int_equal(migrate_source_cancel(s.source), 0);
+	session_run(&s);
+	assert_int_equal(s.source_rc, -ECANCELED);
+	assert_int_equal(s.source_stats.phase, MIGRATE_CANCELLED);
+	assert_int_equal(s.from.nr_pauses, 0);
+	session_exit(&s);
+}
+
+/* Nobody answers; and a limit that would take for ever. */
+static void wake(bool limited)
+{
+	struct session s;
+	struct canceller c = { .s = &s, .at = 5 };
+	pthread_t thread;
+
+	start(&s, 8);
+	session_create(&s);
+	pthread_create(&thread, NULL, cancel_soon, &c);
+	if (limited) {
+		s.params.max_bandwidth_bytes_per_s = 1;
+		migrate_source_set_params(s.source, &s.params);
+		session_run(&s);
+	} else {
+		s.source_rc = migrate_source_run(s.source);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(s.source_rc, -ECANCELED);
+	assert_true(s.from.running);
+	session_exit(&s);
+}
+
+static void test_cancel_wakes(void **state)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		wake(false);
+		wake(true);
+	}
+}
+
+/* A dead target is noticed while the limiter sleeps. */
+static void *vanish_soon(void *ctx)
+{
+	struct canceller *c = ctx;
+
+	channel_shutdown(c->s->b);
+	return NULL;
+}
+
+static void test_vanishes_while_limited(void **state)
+{
+	struct session s;
+	struct canceller c = { .s = &s };
+	uint64_t begin_ns = clock_now_ns();
+	pthread_t thread;
+
+	start(&s, 9);
+	s.params.max_bandwidth_bytes_per_s = 1;
+	session_create(&s);
+	pthread_create(&thread, NULL, vanish_soon, &c);
+	session_run(&s);
+	pthread_join(thread, NULL);
+	assert_true(s.source_rc < 0 && s.source_rc != -ECANCELED);
+	assert_true(clock_now_ns() - begin_ns < 20 * NSEC_PER_SEC);
+	session_exit(&s);
+}
+
+/* The process at the other side of a socket is killed after the hello. */
+#define HELLO_BYTES (32 + 32 + 3 * 16)
+
+static void *close_after_hello(void *ctx)
+{
+	struct channel *ch = ctx;
+	uint8_t hello[HELLO_BYTES];
+
+	channel_read_all(ch, hello, sizeof(hello));
+	channel_close(ch);
+	return NULL;
+}
+
+static void test_socket_closed(void **state)
+{
+	struct channel *a, *b;
+	struct session s;
+	pthread_t thread;
+	int fd[2];
+
+	start(&s, 10);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
+			 0);
+	channel_from_fd(fd[0], &a);
+	channel_from_fd(fd[1], &b);
+	session_use(&s, a, NULL);
+	pthread_create(&thread, NULL, close_after_hello, b);
+	session_create(&s);
+	s.source_rc = migrate_source_run(s.source);
+	pthread_join(thread, NULL);
+	assert_true(s.source_rc == -EPIPE || s.source_rc == -ENODATA ||
+		    s.source_rc == -ECONNRESET);
+	assert_true(s.from.running);
+	session_exit(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cut_at_each_boundary),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_machine_fails),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bad_regions),
+		cmocka_unit_test(test_cancel_at_each_phase),
+		cmocka_unit_test(test_target_vanishes_at_each_phase),
+		cmocka_unit_test(test_cancel_from_a_thread),
+		cmocka_unit_test(test_cancel_before_run),
+		cmocka_unit_test(test_cancel_wakes),
+		cmocka_unit_test(test_vanishes_while_limited),
+		cmocka_unit_test(test_socket_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
