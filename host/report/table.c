@@ -64,7 +64,7 @@ void table_destroy(struct table *t)
 	free(t);
 }
 
-/* Takes @cell over. */
+/* Takes @cell over; NULL = a part of a rule. */
 static void append(struct table *t, char *cell)
 {
 	size_t room = t->room ? 2 * t->room : 32;
@@ -102,8 +102,12 @@ void table_cell(struct table *t, const char *format, ...)
 {
 	va_list ap;
 
+	if (!format) {
+		table_cell(t, "%s", "");
+		return;
+	}
 	va_start(ap, format);
-	append_text(t, format ? format : "", ap);
+	append_text(t, format, ap);
 	va_end(ap);
 }
 
