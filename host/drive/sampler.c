@@ -29,7 +29,10 @@ static uint64_t load(const uint64_t *counter)
 
 static uint64_t tsc_to_ns(const struct sampler *s, uint64_t tsc)
 {
-	return (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC / s->tsc_hz);
+	/* Not asked for without a frequency: see have_offset. */
+	return s->tsc_hz ? (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC /
+				      s->tsc_hz) :
+			   0;
 }
 
 /* The end of a pause, from the guest's clock to ours. */

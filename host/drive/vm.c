@@ -104,7 +104,7 @@ static void last_words(const struct drive_vm *vm, char *text, size_t room)
 }
 
 /* Waits up to @timeout_ms for the process to end and reaps it. */
-static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
+static bool reap(struct drive_vm *vm, int timeout_ms)
 {
 	uint64_t deadline =
 		clock_now_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
@@ -122,8 +122,7 @@ static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
 	}
 	vm->pid = 0;
-	if (ret_status)
-		*ret_status = status;
+	vm->wait_status = pid > 0 ? status : -1;
 	return true;
 }
 
@@ -134,8 +133,9 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 	char words[400];
 	int status;
 
-	if (!reap(vm, 500, &status))
+	if (!reap(vm, 500) || vm->wait_status == -1)
 		return rc;
+	status = vm->wait_status;
 	last_words(vm, words, sizeof(words));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CANNOT_RUN)
 		rc = -ENODEV;
@@ -194,6 +194,7 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	char path[160];
 	int qmp[2], serial[2], rc;
 
+	vm->wait_status = -1;
 	snprintf(vm->name, sizeof(vm->name), "%s", params->name);
 	snprintf(vm->log_path, sizeof(vm->log_path), "%s/%s.log", params->dir,
 		 params->name);
@@ -294,10 +295,10 @@ void drive_vm_stop(struct drive_vm *vm)
 		drive_vm_cpu_ns(vm);
 		qmp_client_execute(vm->qmp, "quit", NULL, 500, NULL, NULL);
 	}
-	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS, NULL)) {
+	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS)) {
 		if (vm->pid)
 			kill(vm->pid, SIGKILL);
-		reap(vm, 60000, NULL);
+		reap(vm, 60000);
 	}
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);

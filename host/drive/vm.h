@@ -34,6 +34,7 @@ struct drive_vm_params {
 struct drive_vm {
 	char name[16];
 	pid_t pid; /* 0 = none or reaped */
+	int wait_status; /* of waitpid(), once it is reaped; else -1 */
 	uint64_t started_ns; /* just before fork */
 	uint64_t cpu_ns; /* its CPU time when it was last asked */
 	char log_path[128];
