@@ -141,10 +141,10 @@ int run_check_state(struct run *r, struct drive_vm *vm, struct error *err)
 				 "the guest's answer to 'state check' makes "
 				 "no sense: %s",
 				 line.text);
-	names = strstr(line.text, "differing=");
-	names += strcspn(names, " ");
-	snprintf(r->out->state_names, sizeof(r->out->state_names), "%s",
-		 *names ? names + 1 : "");
+	names = strstr(line.text, "names=");
+	if (names && strcmp(names, "names=none"))
+		snprintf(r->out->state_names, sizeof(r->out->state_names),
+			 "%s", names + strlen("names="));
 	return 0;
 }
 
