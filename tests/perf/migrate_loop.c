@@ -83,6 +83,7 @@ static const struct migrate_vm_ops ops = {
 struct end {
 	struct machine *m;
 	int fd;
+	double downtime_us;
 };
 
 static void *bare_receiver(void *ctx)
@@ -137,12 +138,15 @@ static void engine_sender(struct end *e)
 {
 	struct migrate_params params = { .downtime_limit_ns = NSEC_PER_SEC };
 	struct migrate_source *src;
+	struct migrate_stats stats;
 	struct channel *ch;
 
 	channel_from_fd(e->fd, &ch);
 	migrate_source_create(&ops, e->m, ch, &params, NULL, &src);
 	if (migrate_source_run(src))
 		fprintf(stderr, "the source failed\n");
+	migrate_source_stats(src, &stats);
+	e->downtime_us = (double)stats.downtime_ns / 1e3;
 	migrate_source_destroy(src);
 	channel_close(ch);
 }
@@ -157,9 +161,10 @@ static void size_buffers(int fd)
 }
 
 /* MiB/s. */
-static double measure(struct machine *from, struct machine *to, int engine)
+static double measure(struct machine *from, struct machine *to, int engine,
+		      double *downtime_us)
 {
-	struct end a = { from, -1 }, b = { to, -1 };
+	struct end a = { .m = from }, b = { .m = to };
 	uint64_t begin_ns;
 	pthread_t thread;
 	int fd[2];
@@ -178,6 +183,7 @@ static double measure(struct machine *from, struct machine *to, int engine)
 	else
 		bare_sender(&a);
 	pthread_join(thread, NULL);
+	*downtime_us = a.downtime_us;
 	if (!engine) {
 		close(fd[0]);
 		close(fd[1]);
@@ -214,24 +220,25 @@ int main(int argc, char **argv)
 	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
 	int repeats = argc > 2 ? atoi(argv[2]) : 7, i;
 	struct machine from = { 0 }, to = { 0 };
-	double bare[99], engine[99];
+	double bare[99], engine[99], stopped[99], none;
 
 	if (!mib || repeats < 1 || repeats > 99)
 		return 2;
 	make(&from, mib << 20, 1);
 	make(&to, mib << 20, 0);
-	measure(&from, &to, 0);
-	measure(&from, &to, 1);
+	measure(&from, &to, 0, &none);
+	measure(&from, &to, 1, &none);
 	for (i = 0; i < repeats; i++) {
-		bare[i] = measure(&from, &to, 0);
-		engine[i] = measure(&from, &to, 1);
+		bare[i] = measure(&from, &to, 0, &none);
+		engine[i] = measure(&from, &to, 1, &stopped[i]);
 	}
 	qsort(bare, (size_t)repeats, sizeof(bare[0]), by_value);
 	qsort(engine, (size_t)repeats, sizeof(engine[0]), by_value);
+	qsort(stopped, (size_t)repeats, sizeof(stopped[0]), by_value);
 	printf("bare %.0f MiB/s (%.0f..%.0f), engine %.0f MiB/s (%.0f..%.0f), "
-	       "quotient of the medians %.3f\n",
+	       "quotient of the medians %.3f, downtime of an idle machine %.0f us\n",
 	       bare[repeats / 2], bare[0], bare[repeats - 1],
 	       engine[repeats / 2], engine[0], engine[repeats - 1],
-	       engine[repeats / 2] / bare[repeats / 2]);
+	       engine[repeats / 2] / bare[repeats / 2], stopped[repeats / 2]);
 	return memcmp(from.ram, to.ram, from.bytes) ? 1 : 0;
 }

@@ -8,12 +8,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "migrate/progress.h"
 #include "session.h"
 
 #define RECORD_GO 40u /* bytes; the same for READY and RUNNING */
@@ -290,6 +292,40 @@ static void test_cancel_from_a_thread(void **state)
 	}
 }
 
+static void *commit_once(void *ctx)
+{
+	return (void *)(intptr_t)progress_commit(ctx);
+}
+
+/* Exactly one of the two wins, whoever comes first. */
+static void test_commit_or_cancel(void **state)
+{
+	int i, cancelled, commits = 0;
+
+	for (i = 0; i < 200; i++) {
+		struct channel *a, *b;
+		struct progress p;
+		pthread_t thread;
+		void *committed;
+
+		assert_int_equal(channel_pair(100, &a, &b), 0);
+		progress_init(&p, a, true, NULL);
+		if (i == 0)
+			assert_int_equal(progress_cancel(&p), 0);
+		pthread_create(&thread, NULL, commit_once, &p);
+		cancelled = progress_cancel(&p);
+		pthread_join(thread, &committed);
+		assert_int_equal(cancelled ? cancelled : -EALREADY, -EALREADY);
+		assert_int_equal((intptr_t)committed,
+				 cancelled ? 0 : -ECANCELED);
+		commits += !!cancelled;
+		progress_exit(&p);
+		channel_close(a);
+		channel_close(b);
+	}
+	assert_true(commits < 200);
+}
+
 static void test_cancel_before_run(void **state)
 {
 	struct session s;
@@ -412,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_at_each_phase),
 		cmocka_unit_test(test_target_vanishes_at_each_phase),
 		cmocka_unit_test(test_cancel_from_a_thread),
+		cmocka_unit_test(test_commit_or_cancel),
 		cmocka_unit_test(test_cancel_before_run),
 		cmocka_unit_test(test_cancel_wakes),
 		cmocka_unit_test(test_vanishes_while_limited),

@@ -109,6 +109,24 @@ static void test_headers(void **state)
 				lie_in_header(i, f, deltas[d]);
 }
 
+/* A record that is whole, but not the one that is due: lost or said twice. */
+static void test_sequence(void **state)
+{
+	static const uint32_t deltas32[] = { 1, 256, UINT32_MAX };
+	size_t i, d;
+
+	for (i = 0; i < nr_records; i++) {
+		for (d = 0; d < 3; d++) {
+			struct tape bad = tape_copy(&said);
+
+			tape_reseal(&bad, record[i].offset,
+				    (uint32_t)i + deltas32[d]);
+			assert_int_equal(play(&bad), -EPROTO);
+			tape_exit(&bad);
+		}
+	}
+}
+
 /* Each byte of each table; with a right check only runs can get through. */
 static void test_tables(void **state)
 {
@@ -294,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recording_is_good),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_state_payload),
 		cmocka_unit_test(test_order),
