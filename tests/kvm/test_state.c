@@ -452,11 +452,57 @@ static void test_foreign(void **state)
 	machine_free(two);
 }
 
+/*
+ * Bytes in perfect form that mean nonsense: KVM takes or refuses them, and the
+ * machine can still be given a good state.
+ */
+static void test_hostile_payloads(void **state)
+{
+	struct machine *a = machine_new(1, RAM), *b = machine_new(1, RAM);
+	struct rng rng = { 17 };
+	struct buf st = BUF_INIT;
+	unsigned int i, nr_refused = 0;
+
+	machine_load(a, guest_loop, guest_loop_end);
+	assert_int_equal(vm_state_save(a->vm, &st, NULL), 0);
+	for (i = 0; i < 300; i++) {
+		enum state_id id = (enum state_id)rng_below(&rng, STATE_NR_IDS);
+		struct buf bad = BUF_INIT, bytes = BUF_INIT;
+		struct state_section s;
+		size_t at = sizeof(struct state_header), n;
+
+		for (;;) {
+			memcpy(&s, st.data + at, sizeof(s));
+			if (s.id == id && !s.index)
+				break;
+			at += sizeof(s) + (s.bytes + 7) / 8 * 8;
+		}
+		buf_append(&bytes, st.data + at + sizeof(s), s.bytes);
+		for (n = 0; n < 1 + i % 8; n++)
+			bytes.data[rng_below(&rng, s.bytes)] =
+				(uint8_t)rng_next(&rng);
+		forge(&st, id, bytes.data, s.bytes, &bad);
+		nr_refused +=
+			vm_state_load(b->vm, bad.data, bad.bytes, NULL) < 0;
+		buf_exit(&bad);
+		buf_exit(&bytes);
+	}
+	assert_true(nr_refused > 0);
+	machine_copy_memory(b, a);
+	assert_int_equal(vm_state_load(b->vm, st.data, st.bytes, NULL), 0);
+	assert_int_equal(vm_resume(b->vm), 0);
+	machine_wait_for(b, DATA_GPA, 1);
+	buf_exit(&st);
+	machine_free(a);
+	machine_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_half_loaded),
+		cmocka_unit_test(test_hostile_payloads),
 		cmocka_unit_test(test_computation),
 		cmocka_unit_test(test_pending_interrupt),
 		cmocka_unit_test(test_every_register),
