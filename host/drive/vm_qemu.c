@@ -52,9 +52,9 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "%s", p->qemu.accel);
 	drive_args_add(a, "-cpu");
 	drive_args_add(a, "%s",
-		       p->qemu.cpu ? p->qemu.cpu :
-		       is_kvm(p)   ? "qemu64,check=off" :
-				     "max");
+		       p->qemu.cpu ? p->qemu.cpu
+		       : is_kvm(p) ? "qemu64,check=off"
+				   : "max");
 	drive_args_add(a, "-m");
 	drive_args_add(a, "%" PRIu64 "M", p->ram_bytes >> 20);
 	drive_args_add(a, "-smp");
