@@ -43,15 +43,6 @@ void work_zero_now(uint64_t gpa, uint64_t bytes)
 	user_enter(zero_range, &job);
 }
 
-/* Backing for every page: the loop shall measure stores, not faults. */
-static void touch(const struct oracle *all, uint64_t first, uint64_t nr)
-{
-	uint64_t i;
-
-	for (i = 0; i < nr; i++)
-		*(volatile uint64_t *)work_page(oracle_gfn(all, first + i)) = i;
-}
-
 static uint64_t clean_range(void *arg)
 {
 	const struct range_job *job = arg;
@@ -83,24 +74,6 @@ static void touch(const struct oracle *all, uint64_t first, uint64_t nr)
 
 	for (i = 0; i < nr; i++)
 		*(volatile uint64_t *)work_page(oracle_gfn(all, first + i)) = i;
-}
-
-static uint64_t find_used(void *arg)
-{
-	const struct range_job *job = arg;
-	const uint64_t *at = (const uint64_t *)job->gpa;
-	const uint64_t *end = (const uint64_t *)(job->gpa + job->bytes);
-
-	while (at < end && !*at)
-		at++;
-	return (uint64_t)at & ~(uint64_t)(ABI_PAGE_BYTES - 1);
-}
-
-uint64_t work_find_used_now(uint64_t gpa, uint64_t end)
-{
-	struct range_job job = { gpa, end - gpa };
-
-	return user_enter(find_used, &job);
 }
 
 uint64_t work_bench(void *arg)
