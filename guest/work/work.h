@@ -68,5 +68,7 @@ uint64_t work_close_ports(void *arg);
 
 /* From ring 0: zero memory, in ring 3. */
 void work_zero_now(uint64_t gpa, uint64_t bytes);
+/* The same, but pages that are zero already are only read. */
+void work_clean_now(uint64_t gpa, uint64_t bytes);
 
 #endif
