@@ -20,6 +20,7 @@ static int watch(const struct boot_settings *set, struct drive_vm *vm,
 	uint64_t begin, cpu, steps, span;
 	unsigned int nr_vcpus;
 	const struct abi_vcpu *vcpu = drive_vm_counters(vm, &nr_vcpus);
+	int rc;
 
 	if (!vcpu)
 		return error_set(err, -EPROTO,
@@ -27,7 +28,9 @@ static int watch(const struct boot_settings *set, struct drive_vm *vm,
 	cpu = drive_vm_cpu_ns(vm);
 	steps = sampler_steps(vcpu, nr_vcpus);
 	begin = clock_now_ns();
-	clock_sleep_until_ns(begin + set->duration_ns);
+	rc = drive_vm_sleep(vm, begin + set->duration_ns, err);
+	if (rc)
+		return rc;
 	out->steps = sampler_steps(vcpu, nr_vcpus) - steps;
 	span = clock_now_ns() - begin;
 	cpu = drive_vm_cpu_ns(vm) - cpu;
@@ -58,8 +61,10 @@ static int finish_workload(struct drive_vm *vm, struct boot_sample *out,
 	if (!rc)
 		rc = guest_view_read(&vm->ram, vm->control_gpa,
 				     vm->control_bytes, &view, err);
+	/* What a guest refuses once it works is no fault of the command line.
+	 */
 	if (rc)
-		return rc;
+		return rc == -EINVAL ? -EPROTO : rc;
 	for (i = 0; i < view.control.nr_vcpus; i++)
 		out->nr_bad += view.vcpu[i].nr_bad;
 	if (out->steps) {
@@ -100,9 +105,11 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		.gap_p99_us = NAN,
 		.gap_max_us = NAN,
 	};
-	rc = run_boot(&set->vm, &vm, &out->ready_ms, err);
+	rc = drive_vm_start(&set->vm, &vm, err);
 	if (set->child)
 		set->child(NULL, 0, vm.pid);
+	if (!rc)
+		rc = run_await_ready(&vm, &out->ready_ms, err);
 	if (!rc && set->workload)
 		rc = run_start_workload(&vm, set->workload, &out->fill_ms, err);
 	if (!rc && set->duration_ns)
@@ -111,8 +118,9 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		rc = finish_workload(&vm, out, err);
 	if (!rc && set->command)
 		rc = run_command(set, &vm, out, err);
-	drive_vm_stop(&vm);
+	/* First: a pid that is reaped may be anyone's. */
 	if (set->child)
 		set->child(NULL, 0, 0);
+	drive_vm_stop(&vm);
 	return rc;
 }

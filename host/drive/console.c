@@ -30,6 +30,7 @@ struct console {
 	pthread_mutex_t lock; /* for everything below */
 	pthread_cond_t changed;
 	struct queue replies, events;
+	unsigned int nr_late; /* replies of commands that timed out before */
 	bool closed;
 	char panic[CONSOLE_LINE_BYTES];
 };
@@ -59,6 +60,23 @@ static void take(struct queue *q, unsigned int index, struct console_line *ret)
 	q->nr--;
 }
 
+static bool is_named(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(text, name, n) && (text[n] == ' ' || !text[n]);
+}
+
+/* With the lock held. */
+static void got_reply(struct console *c, const char *text, uint64_t now)
+{
+	/* Nobody waits for it any more, least of all the next command. */
+	if (c->nr_late)
+		c->nr_late--;
+	else
+		push(&c->replies, text, now);
+}
+
 static void got_line(struct console *c, const char *text)
 {
 	uint64_t now = clock_now_ns();
@@ -70,13 +88,19 @@ static void got_line(struct console *c, const char *text)
 	pthread_mutex_lock(&c->lock);
 	if (!strncmp(text, "event ", 6)) {
 		push(&c->events, text + 6, now);
-		if (!strncmp(text + 6, "panic", 5) && !c->panic[0])
+		if (is_named(text + 6, "panic") && !c->panic[0])
 			snprintf(c->panic, sizeof(c->panic), "%s", text + 6);
-	} else if (!strncmp(text, "ok", 2) || !strncmp(text, "error", 5)) {
-		push(&c->replies, text, now);
+	} else if (is_named(text, "ok") || is_named(text, "error")) {
+		got_reply(c, text, now);
 	}
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* Printable: the line may come to a terminal, and NUL would end it. */
+static char plain(char byte)
+{
+	return byte >= 0x20 && byte < 0x7f ? byte : '?';
 }
 
 static void *read_lines(void *arg)
@@ -94,7 +118,7 @@ static void *read_lines(void *arg)
 			if (chunk[i] != '\n') {
 				/* An endless line is cut, not kept. */
 				if (used < sizeof(line) - 1)
-					line[used++] = chunk[i];
+					line[used++] = plain(chunk[i]);
 				continue;
 			}
 			line[used] = '\0';
@@ -170,13 +194,6 @@ static int wait_change(struct console *c, uint64_t deadline_ns)
 	return -pthread_cond_timedwait(&c->changed, &c->lock, &ts);
 }
 
-static bool is_named(const char *text, const char *name)
-{
-	size_t n = strlen(name);
-
-	return !strncmp(text, name, n) && (text[n] == ' ' || !text[n]);
-}
-
 /* First queued line named @name (NULL: any) into @ret; false if none. */
 static bool take_named(struct queue *q, const char *name,
 		       struct console_line *ret)
@@ -194,30 +211,45 @@ static bool take_named(struct queue *q, const char *name,
 	return false;
 }
 
-static int wait_line(struct console *c, struct queue *q, const char *name,
-		     int timeout_ms, struct console_line *ret,
-		     struct error *err)
+/* With the lock held. 0 when a line was taken. */
+static int wait_locked(struct console *c, struct queue *q, const char *name,
+		       int timeout_ms, struct console_line *ret,
+		       struct error *err)
 {
 	uint64_t deadline =
 		clock_now_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
 	const char *what = name ? name : "reply";
-	int rc = 0;
+	bool late = false;
+
+	for (;;) {
+		if (take_named(q, name, ret))
+			return 0;
+		if (c->panic[0])
+			return error_set(err, -EIO, "the guest failed: %s",
+					 c->panic);
+		if (c->closed)
+			return error_set(err, -ENODATA,
+					 "the VMM closed the guest's console "
+					 "before '%s'",
+					 what);
+		/* One more look: it may have come with the last tick. */
+		if (late)
+			return error_set(err, -ETIMEDOUT,
+					 "no '%s' from the guest within %d ms",
+					 what, timeout_ms);
+		late = wait_change(c, deadline) != 0;
+	}
+}
+
+static int wait_reply(struct console *c, int timeout_ms,
+		      struct console_line *ret, struct error *err)
+{
+	int rc;
 
 	pthread_mutex_lock(&c->lock);
-	while (!take_named(q, name, ret) && !rc) {
-		if (c->panic[0])
-			rc = error_set(err, -EIO, "the guest failed: %s",
-				       c->panic);
-		else if (c->closed)
-			rc = error_set(err, -ENODATA,
-				       "the VMM closed the guest's console "
-				       "before '%s'",
-				       what);
-		else if (wait_change(c, deadline))
-			rc = error_set(err, -ETIMEDOUT,
-				       "no '%s' from the guest within %d ms",
-				       what, timeout_ms);
-	}
+	rc = wait_locked(c, &c->replies, NULL, timeout_ms, ret, err);
+	if (rc == -ETIMEDOUT)
+		c->nr_late++;
 	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
@@ -225,7 +257,12 @@ static int wait_line(struct console *c, struct queue *q, const char *name,
 int console_wait_event(struct console *c, const char *name, int timeout_ms,
 		       struct console_line *ret_line, struct error *err)
 {
-	return wait_line(c, &c->events, name, timeout_ms, ret_line, err);
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	rc = wait_locked(c, &c->events, name, timeout_ms, ret_line, err);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
 }
 
 static int send_line(struct console *c, char *line, size_t bytes)
@@ -259,21 +296,26 @@ int console_command(struct console *c, int timeout_ms,
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(line) - 1)
 		return error_set(err, -EINVAL, "the console line is too long");
+	/* Two lines would get two replies. */
+	if (line[strcspn(line, "\r\n")])
+		return error_set(err, -EINVAL,
+				 "the console takes one line at a time");
 	pthread_mutex_lock(&c->lock);
-	c->replies.nr = 0; /* of a command that timed out before */
+	c->replies.nr = 0; /* that nobody asked for */
 	pthread_mutex_unlock(&c->lock);
 	rc = send_line(c, line, (size_t)n);
 	if (rc)
 		return error_set(err, rc, "cannot write to the console: %s",
 				 strerror(-rc));
-	rc = wait_line(c, &c->replies, NULL, timeout_ms, &reply, err);
+	rc = wait_reply(c, timeout_ms, &reply, err);
 	if (rc)
 		return rc;
 	if (!strncmp(reply.text, "error", 5))
 		return error_set(err, -EINVAL,
 				 "the guest refused '%.*s': %.400s", n, line,
-				 reply.text + strcspn(reply.text, " "));
-	memmove(reply.text, reply.text + 2, strlen(reply.text + 2) + 1);
+				 reply.text[5] ? reply.text + 6 : "no reason");
+	n = reply.text[2] ? 3 : 2; /* "ok " or "ok" */
+	memmove(reply.text, reply.text + n, strlen(reply.text + n) + 1);
 	if (ret_reply)
 		*ret_reply = reply;
 	return 0;

@@ -4,6 +4,7 @@
  * replies, and the events that come unasked, each stamped on arrival.
  *
  * The guest may be damaged: lines are bounded and nothing in them is trusted.
+ * What is no printable ASCII becomes '?'.
  */
 #ifndef VMFERRY_DRIVE_CONSOLE_H
 #define VMFERRY_DRIVE_CONSOLE_H
@@ -36,10 +37,15 @@ void console_destroy(struct console *c);
 /**
  * console_command() - send a line, wait for its reply.
  * @ret_reply: may be NULL; the reply without its "ok ".
+ * @format: one line, without its end.
  *
- * Context: one thread at a time.
- * Return: 0; -EINVAL if the guest said `error`, its sentence in @err;
- * -ETIMEDOUT; -ENODATA if the VMM closed the port.
+ * Each command has one reply: one that comes after its command timed out is
+ * dropped, and not taken for the next command's.
+ *
+ * Context: one thread at a time; another may wait for events.
+ * Return: 0; -EINVAL if the guest said `error`, its sentence in @err, or for
+ * a line that cannot be sent; -ETIMEDOUT; -EIO if the guest panicked; -ENODATA
+ * if the VMM closed the port, or what send(2) said.
  */
 int console_command(struct console *c, int timeout_ms,
 		    struct console_line *ret_reply, struct error *err,

@@ -3,9 +3,7 @@
 #include "drive/run.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,79 +25,16 @@ void run_stage(const struct run *r, const char *stage)
 		r->set->progress(r->set->progress_ctx, &p);
 }
 
-void run_sample_init(struct run_sample *o)
-{
-	double *const figures[] = {
-		&o->boot_ready_ms,
-		&o->fill_ms,
-		&o->total_ms,
-		&o->setup_ms,
-		&o->downtime_ms,
-		&o->blackout_ms,
-		&o->guest_gap_ms,
-		&o->brownout_ms,
-		&o->wire_bytes,
-		&o->state_bytes,
-		&o->source_cpu_s,
-		&o->target_cpu_s,
-		&o->rate_target,
-		&o->rate_before,
-		&o->rate_during,
-		&o->rate_after,
-		&o->stop_ms,
-		&o->final_ram_ms,
-		&o->device_save_ms,
-		&o->device_load_ms,
-		&o->resume_ms,
-		&o->first_step_ms,
-		&o->sampler_resolution_ms,
-		&o->integrity.coverage_pct,
-		&o->source.integrity.coverage_pct,
-	};
-	size_t i;
-
-	memset(o, 0, sizeof(*o));
-	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		*figures[i] = NAN;
-	o->tsc_ran = -1;
-	o->rounds = json_array();
-}
-
-void run_sample_exit(struct run_sample *o)
-{
-	json_decref(o->rounds);
-	json_decref(o->vmm_reported);
-	findings_exit(&o->integrity.findings);
-	findings_exit(&o->source.integrity.findings);
-	sabotage_result_exit(&o->damage);
-	sabotage_score_exit(&o->score);
-}
-
-static bool is_clean(const struct run_integrity *in)
-{
-	return !in->findings.nr && !in->unlisted &&
-	       (isnan(in->coverage_pct) || in->coverage_pct >= 100);
-}
-
-bool run_sample_clean(const struct run_sample *o)
-{
-	return o->completed && !o->two_runners && is_clean(&o->integrity) &&
-	       !o->state_differing;
-}
-
-int run_boot(const struct drive_vm_params *params, struct drive_vm *vm,
-	     double *ret_ready_ms, struct error *err)
+int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
+		    struct error *err)
 {
 	struct console_line ready;
-	int rc = drive_vm_start(params, vm, err);
+	int rc = console_wait_event(vm->console, "ready", READY_TIMEOUT_MS,
+				    &ready, err);
 
-	if (rc)
-		return rc;
-	rc = console_wait_event(vm->console, "ready", READY_TIMEOUT_MS, &ready,
-				err);
 	if (!rc)
 		rc = drive_vm_map(vm, err);
-	if (!rc && ret_ready_ms)
+	if (!rc)
 		*ret_ready_ms =
 			(double)(ready.arrived_ns - vm->started_ns) / 1e6;
 	return rc;
@@ -123,6 +58,12 @@ int run_start_workload(struct drive_vm *vm, const struct workload *workload,
 	return rc;
 }
 
+/* What a guest refuses once it works is no fault of the command line. */
+static int not_usage(int rc)
+{
+	return rc == -EINVAL ? -EPROTO : rc;
+}
+
 static void tell_child(const struct run *r, unsigned int slot, pid_t pid)
 {
 	if (r->set->child)
@@ -141,7 +82,7 @@ static void vm_params(const struct run *r, const char *name,
 	};
 }
 
-static int start_source(struct run *r, struct error *err)
+static int boot_source(struct run *r, struct error *err)
 {
 	struct drive_vm_params p;
 	int rc;
@@ -149,16 +90,26 @@ static int start_source(struct run *r, struct error *err)
 	run_stage(r, "boot");
 	vm_params(r, "source", &p);
 	p.kernel = r->set->kernel;
-	rc = run_boot(&p, &r->source, &r->out->boot_ready_ms, err);
+	rc = drive_vm_start(&p, &r->source, err);
 	tell_child(r, 0, r->source.pid);
+	if (!rc)
+		rc = run_await_ready(&r->source, &r->out->boot_ready_ms, err);
+	return rc;
+}
+
+static int start_source(struct run *r, struct error *err)
+{
+	int rc = boot_source(r, err);
+
 	if (rc)
 		return rc;
 	run_stage(r, "fill");
 	rc = run_start_workload(&r->source, &r->set->workload, &r->out->fill_ms,
 				err);
 	if (!rc)
-		rc = console_command(r->source.console, REPLY_TIMEOUT_MS, NULL,
-				     err, "state plant");
+		rc = not_usage(console_command(r->source.console,
+					       REPLY_TIMEOUT_MS, NULL, err,
+					       "state plant"));
 	if (rc)
 		return rc;
 	r->source_vcpu = drive_vm_counters(&r->source, &r->nr_vcpus);
@@ -184,9 +135,14 @@ static int start_target(struct run *r, struct error *err)
 		rc = drive_vm_map(&r->target, err);
 	if (rc)
 		return rc;
+	if (r->target.control_bytes != r->source.control_bytes)
+		return error_set(err, -EPROTO,
+				 "source and target differ in their control "
+				 "areas");
 	/* Not filled in yet, but the same machine has the same layout. */
 	r->target_vcpu = (const void *)((const char *)r->target.control +
-					r->source.control->vcpu_offset);
+					((const char *)r->source_vcpu -
+					 (const char *)r->source.control));
 	return 0;
 }
 
@@ -203,7 +159,9 @@ static int warm_up(struct run *r, struct error *err)
 
 	run_stage(r, "warm-up");
 	mark(&r->warm, r->source_vcpu, r->nr_vcpus);
-	clock_sleep_until_ns(r->warm.ns + r->set->warmup_ns);
+	rc = drive_vm_sleep(&r->source, r->warm.ns + r->set->warmup_ns, err);
+	if (rc)
+		return rc;
 	rc = sampler_start(r->source_vcpu, r->target_vcpu, r->nr_vcpus,
 			   r->tsc_hz, &r->sampler);
 	if (rc)
@@ -271,18 +229,23 @@ static int after_success(struct run *r, struct error *err)
 	int rc;
 
 	mark(&r->end, r->source_vcpu, r->nr_vcpus);
-	if (r->resume_ns)
-		r->end.ns = r->resume_ns;
 	if (r->hold) {
+		if (r->stop_ns)
+			r->end.ns = r->stop_ns;
 		rc = held(r, err);
 		if (rc)
 			return rc;
-		/* Time under our own hand is nobody's. */
-		r->end.ns = clock_now_ns();
+	} else if (r->resume_ns) {
+		r->end.ns = r->resume_ns;
 	}
+	r->again = r->end;
+	if (r->hold) /* Time under our own hand is nobody's. */
+		r->again.ns = clock_now_ns();
 	stop_sampler(r, true);
 	run_stage(r, "after");
-	clock_sleep_until_ns(clock_now_ns() + r->set->after_ns);
+	rc = drive_vm_sleep(&r->target, clock_now_ns() + r->set->after_ns, err);
+	if (rc)
+		return rc;
 	mark(&r->after, r->target_vcpu, r->nr_vcpus);
 	rc = check_source_stands(r, err);
 	run_stage(r, "verify");
@@ -304,14 +267,16 @@ static int after_failure(struct run *r, struct error *err)
 	stop_sampler(r, false);
 	run_stage(r, "verify source");
 	rc = drive_vm_status(&r->source, status, err);
-	if (rc || strcmp(status, "running"))
+	if (rc)
 		return rc;
+	r->out->source.checked = true;
+	if (strcmp(status, "running"))
+		return check_source_stands(r, err);
 	while (sampler_steps(r->source_vcpu, r->nr_vcpus) == steps &&
 	       clock_now_ns() < deadline)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
 	r->out->source.running =
 		sampler_steps(r->source_vcpu, r->nr_vcpus) > steps;
-	r->out->source.checked = true;
 	return run_check_after(r, &r->source, &r->out->source.integrity, err);
 }
 
@@ -337,13 +302,13 @@ static int target_lost(struct run *r, struct error *why, struct error *err)
 static int migrate(struct run *r, struct error *err)
 {
 	struct error why = { "" };
-	int rc = run_watch(r, &why);
+	int rc = not_usage(run_watch(r, &why));
 
 	if (!rc) {
 		r->out->source_cpu_s = cpu_s(&r->source, r->source_cpu_ns);
 		r->out->target_cpu_s = cpu_s(&r->target, r->target_cpu_ns);
-		rc = r->out->completed ? after_success(r, &why)
-				       : after_failure(r, &why);
+		rc = not_usage(r->out->completed ? after_success(r, &why)
+						 : after_failure(r, &why));
 	}
 	if (rc && r->out->completed && r->target.pid == 0 &&
 	    source_handed_over(r))
@@ -398,10 +363,11 @@ int run_migrate(const struct run_settings *settings,
 	if (r.source_stats)
 		run_figures(&r);
 	run_stage(&r, "clean up");
-	drive_vm_stop(&r.source);
-	drive_vm_stop(&r.target);
+	/* First: a pid that is reaped may be anyone's. */
 	tell_child(&r, 0, 0);
 	tell_child(&r, 1, 0);
+	drive_vm_stop(&r.source);
+	drive_vm_stop(&r.target);
 	json_decref(r.source_stats);
 	json_decref(r.target_stats);
 	return rc;

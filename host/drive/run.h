@@ -120,11 +120,11 @@ void run_sample_exit(struct run_sample *sample);
 bool run_sample_clean(const struct run_sample *sample);
 
 /**
- * run_boot() - start a VMM and wait until its guest is ready.
- * @ret_ready_ms: fork to `event ready`; may be NULL.
+ * run_await_ready() - wait until the guest of a VMM that was started is ready.
+ * @ret_ready_ms: fork to `event ready`.
  */
-int run_boot(const struct drive_vm_params *params, struct drive_vm *vm,
-	     double *ret_ready_ms, struct error *err);
+int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
+		    struct error *err);
 
 /* Start the workload and wait until its working set is filled. */
 int run_start_workload(struct drive_vm *vm, const struct workload *workload,

@@ -83,7 +83,8 @@ static void take_guest_gap(struct run *r, const struct guest_view *view)
 	uint64_t longest = 0;
 	unsigned int i, g;
 
-	if (!r->have_seen)
+	/* Held back, the guest lost time that no migration costs. */
+	if (!r->have_seen || r->hold)
 		return;
 	for (i = 0; i < view->control.nr_vcpus && i < r->seen.nr_vcpus; i++)
 		for (g = 0; g < ABI_STALL_GAPS; g++) {
@@ -126,10 +127,21 @@ int run_check_after(struct run *r, struct drive_vm *vm,
 	return rc;
 }
 
+/* "names=fs_base,xmm3", or "names=none". */
+static void take_names(const struct console_line *line, struct run_sample *out)
+{
+	const char *names = strstr(line->text, " names=");
+
+	names = names ? names + strlen(" names=") : "";
+	if (!out->state_differing)
+		names = "";
+	snprintf(out->state_names, sizeof(out->state_names), "%.*s",
+		 (int)strcspn(names, " "), names);
+}
+
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err)
 {
 	struct console_line line;
-	const char *names;
 	int rc = console_command(vm->console, VERIFY_TIMEOUT_MS, &line, err,
 				 "state check");
 
@@ -139,12 +151,9 @@ int run_check_state(struct run *r, struct drive_vm *vm, struct error *err)
 	    !console_number(&line, "differing", &r->out->state_differing))
 		return error_set(err, -EPROTO,
 				 "the guest's answer to 'state check' makes "
-				 "no sense: %s",
+				 "no sense: %.300s",
 				 line.text);
-	names = strstr(line.text, "differing=");
-	names += strcspn(names, " ");
-	snprintf(r->out->state_names, sizeof(r->out->state_names), "%s",
-		 *names ? names + 1 : "");
+	take_names(&line, r->out);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ static double between(uint64_t from_ns, uint64_t to_ns)
 
 static double rate(const struct run_mark *from, const struct run_mark *to)
 {
-	if (!from->ns || to->ns <= from->ns)
+	if (!from->ns || to->ns <= from->ns || to->steps < from->steps)
 		return NAN;
 	return (double)(to->steps - from->steps) * ABI_PAGE_BYTES /
 	       ((double)(to->ns - from->ns) / 1e9);
@@ -95,8 +95,12 @@ static void take_waterfall(struct run *r)
 	for (i = 0; r->have_seen && i < r->seen.nr_vcpus; i++)
 		if (r->seen.vcpu[i].first_target_ns > first)
 			first = r->seen.vcpu[i].first_target_ns;
-	if (!r->hold)
-		o->first_step_ms = between(resumed ? resumed : go, first);
+	if (r->hold)
+		return;
+	o->first_step_ms = between(resumed ? resumed : go, first);
+	/* Made while resume() had not returned yet. */
+	if (o->first_step_ms < 0)
+		o->first_step_ms = 0;
 }
 
 /* Did the guest's TSC count the time of the stop? Compared with our clock over
@@ -158,7 +162,7 @@ void run_figures(struct run *r)
 	o->rate_target = (double)r->set->workload.rate_bytes_per_s;
 	o->rate_before = rate(&r->warm, &r->begin);
 	o->rate_during = rate(&r->begin, &r->end);
-	o->rate_after = rate(&r->end, &r->after);
+	o->rate_after = rate(&r->again, &r->after);
 	o->brownout_ms = brownout(r, o->blackout_ms);
 	o->tsc_ran = tsc_ran(r);
 	take_rounds(r);

@@ -25,7 +25,9 @@ struct run {
 	struct sampler_result seen;
 	bool have_seen;
 
-	struct run_mark warm, begin, end, after; /* rates between them */
+	/* Rates between them. The workload stops at the source at `end` and
+	 * goes on at the target from `again`. */
+	struct run_mark warm, begin, end, again, after;
 	uint64_t stop_ns, resume_ns; /* events, on arrival; 0 = none */
 	uint64_t source_cpu_ns, target_cpu_ns; /* at the beginning */
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
@@ -34,10 +36,10 @@ struct run {
 /* run_watch.c: start the migration and see it to its end. */
 int run_watch(struct run *r, struct error *err);
 
-/* run_check.c: integrity of one machine, its guest's workload stopped first
- * where @looks has RUN_VERIFY_AFTER. */
+/* run_check.c: integrity of one machine, as it stands. */
 int run_check_frozen(struct run *r, struct drive_vm *vm,
 		     struct run_integrity *integrity, struct error *err);
+/* The same, its guest's workload stopped first. */
 int run_check_after(struct run *r, struct drive_vm *vm,
 		    struct run_integrity *integrity, struct error *err);
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);

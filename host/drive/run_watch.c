@@ -10,6 +10,8 @@
 #include "qmp/client.h"
 
 #define LOOK_PERIOD_NS (100 * NSEC_PER_MSEC)
+/* A cancelled migration that takes longer to end never will. */
+#define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
 
 static int set_up(struct run *r, struct error *err)
 {
@@ -21,11 +23,11 @@ static int set_up(struct run *r, struct error *err)
 	int rc;
 
 	if (s->sabotage.count && s->sabotage.kind == SABOTAGE_SKIP_DIRTY)
-		json_object_set_new(
-			params, "x-sabotage-skip-dirty",
-			json_pack("{s:I, s:I}", "count",
-				  (json_int_t)s->sabotage.count, "seed",
-				  (json_int_t)(s->sabotage.seed >> 1)));
+		json_object_set_new(params, "x-sabotage-skip-dirty",
+				    json_pack("{s:I, s:I}", "count",
+					      (json_int_t)s->sabotage.count,
+					      "seed",
+					      (json_int_t)s->sabotage.seed));
 	rc = drive_vm_execute(&r->source, "migrate-set-capabilities",
 			      json_pack("{s:[{s:s, s:b}]}", "capabilities",
 					"capability", "events", "state", 1),
@@ -100,8 +102,13 @@ static int wait_end(struct run *r, struct error *err)
 		show(r, r->source_stats);
 		if (status && ended(status))
 			break;
-		if (!cancelled && clock_now_ns() > deadline) {
+		if (clock_now_ns() > deadline) {
+			if (cancelled)
+				return error_set(err, -ETIMEDOUT,
+						 "the source does not end a "
+						 "cancelled migration");
 			cancelled = true;
+			deadline = clock_now_ns() + CANCEL_TIMEOUT_NS;
 			drive_vm_execute(&r->source, "migrate_cancel", NULL,
 					 NULL, NULL);
 		}

@@ -8,17 +8,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "control.h"
 
 struct sampler {
 	const struct abi_vcpu *source, *target;
-	uint64_t tsc_hz;
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_bool moved; /* see sampler_all_moved() */
-	/* Smallest (host time - TSC time) seen: the fastest look. */
-	int64_t tsc_offset_ns;
-	bool have_offset;
+	struct sampler_clock clock;
 	struct sampler_result result;
 };
 
@@ -27,55 +23,52 @@ static uint64_t load(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
 }
 
-static uint64_t tsc_to_ns(const struct sampler *s, uint64_t tsc)
+static uint64_t tsc_to_ns(const struct sampler_clock *c, uint64_t tsc)
 {
-	return (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC / s->tsc_hz);
+	/* Not asked for without a frequency: see have_offset. */
+	return c->tsc_hz ? (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC /
+				      c->tsc_hz) :
+			   0;
 }
 
-/* The end of a pause, from the guest's clock to ours. */
-static uint64_t pause_end_ns(const struct sampler *s, const struct abi_vcpu *v)
+static void see_clock(struct sampler_clock *c, const struct sampler_look *look)
 {
-	uint64_t until = load(&v->wait_until_tsc);
-
-	if (!until || !s->have_offset || until < load(&v->step_tsc))
-		return 0;
-	return tsc_to_ns(s, until) + (uint64_t)s->tsc_offset_ns;
-}
-
-static void look_at_source(struct sampler *s, unsigned int i, uint64_t now)
-{
-	const struct abi_vcpu *v = &s->source[i];
-	struct sampler_vcpu *seen = &s->result.vcpu[i];
-	uint64_t steps = load(&v->steps);
 	int64_t offset;
 
-	if (steps != seen->steps) {
-		if (seen->steps)
-			seen->last_source_ns = now;
-		seen->steps = steps;
-		seen->source_tsc = load(&v->step_tsc);
-		if (s->tsc_hz) {
-			offset = (int64_t)(clock_now_ns() -
-					   tsc_to_ns(s, seen->source_tsc));
-			if (!s->have_offset || offset < s->tsc_offset_ns)
-				s->tsc_offset_ns = offset;
-			s->have_offset = true;
-		}
-	}
-	seen->wait_until_ns = pause_end_ns(s, v);
+	if (!c->tsc_hz)
+		return;
+	offset = (int64_t)(look->now_ns - tsc_to_ns(c, look->step_tsc));
+	if (!c->have_offset || offset < c->offset_ns)
+		c->offset_ns = offset;
+	c->have_offset = true;
 }
 
-static void look_at_target(struct sampler *s, unsigned int i, uint64_t now)
+/* The end of a pause, from the guest's clock to ours; 0 = it isn't pausing. */
+static uint64_t pause_end_ns(const struct sampler_clock *c,
+			     const struct sampler_look *look)
 {
-	const struct abi_vcpu *v = &s->target[i];
-	struct sampler_vcpu *seen = &s->result.vcpu[i];
+	if (!look->wait_until_tsc || !c->have_offset ||
+	    look->wait_until_tsc < look->step_tsc)
+		return 0;
+	return tsc_to_ns(c, look->wait_until_tsc) + (uint64_t)c->offset_ns;
+}
 
+void sampler_see(struct sampler_clock *clock, struct sampler_vcpu *seen,
+		 const struct sampler_look *look, bool first)
+{
+	if (look->steps != seen->steps) {
+		if (!first)
+			seen->last_source_ns = look->now_ns;
+		seen->steps = look->steps;
+		seen->source_tsc = look->step_tsc;
+		see_clock(clock, look);
+	}
+	seen->wait_until_ns = pause_end_ns(clock, look);
 	if (seen->first_target_ns || !seen->last_source_ns ||
-	    load(&v->steps) <= seen->steps)
+	    look->target_steps <= look->steps)
 		return;
-	seen->first_target_ns = now;
-	seen->target_tsc = load(&v->step_tsc);
-	seen->target_seen_ns = clock_now_ns();
+	seen->first_target_ns = look->now_ns;
+	seen->target_tsc = look->target_tsc;
 }
 
 static bool all_moved(const struct sampler_result *r)
@@ -92,25 +85,37 @@ static bool all_moved(const struct sampler_result *r)
 	return nr > 0;
 }
 
+/* The target first: what was copied to it can't be ahead of the source's
+ * counter if that is read later. */
+static void take_look(const struct abi_vcpu *source,
+		      const struct abi_vcpu *target, struct sampler_look *look)
+{
+	look->target_steps = load(&target->steps);
+	look->target_tsc = load(&target->step_tsc);
+	look->steps = load(&source->steps);
+	look->step_tsc = load(&source->step_tsc);
+	look->wait_until_tsc = load(&source->wait_until_tsc);
+	look->now_ns = clock_now_ns();
+}
+
 static void *watch(void *arg)
 {
 	struct sampler *s = arg;
-	uint64_t before = clock_now_ns(), now;
+	struct sampler_result *r = &s->result;
+	struct sampler_look look;
+	uint64_t before = 0, now;
 	unsigned int i;
 
 	while (!atomic_load(&s->stop)) {
 		now = clock_now_ns();
-		for (i = 0; i < s->result.nr_vcpus; i++) {
-			/* The source first: a target's counter must beat the
-			 * source's newest value. */
-			look_at_source(s, i, now);
-			if (s->target)
-				look_at_target(s, i, now);
+		for (i = 0; i < r->nr_vcpus; i++) {
+			take_look(&s->source[i], &s->target[i], &look);
+			sampler_see(&s->clock, &r->vcpu[i], &look,
+				    !r->nr_samples);
 		}
-		atomic_store(&s->moved, all_moved(&s->result));
-		if (s->result.nr_samples++ &&
-		    now - before > s->result.longest_period_ns)
-			s->result.longest_period_ns = now - before;
+		atomic_store(&s->moved, all_moved(r));
+		if (r->nr_samples++ && now - before > r->longest_period_ns)
+			r->longest_period_ns = now - before;
 		before = now;
 		clock_sleep_until_ns(now + SAMPLER_PERIOD_NS);
 	}
@@ -130,7 +135,7 @@ int sampler_start(const struct abi_vcpu *source, const struct abi_vcpu *target,
 		nr_vcpus = ABI_MAX_VCPUS;
 	s->source = source;
 	s->target = target;
-	s->tsc_hz = tsc_hz;
+	s->clock.tsc_hz = tsc_hz;
 	s->result.nr_vcpus = nr_vcpus;
 	rc = -pthread_create(&s->thread, NULL, watch, s);
 	if (rc) {
@@ -177,7 +182,7 @@ bool sampler_blackout_ns(const struct sampler_result *r, uint64_t *ret_ns)
 		const struct sampler_vcpu *v = &r->vcpu[i];
 		uint64_t from = v->last_source_ns;
 
-		if (!from)
+		if (!from) /* it made no step on the source */
 			continue;
 		if (v->wait_until_ns > from)
 			from = v->wait_until_ns;

@@ -4,7 +4,8 @@
  *
  * A thread reads the counters of the source's and of the target's control area
  * in shared memory. A step seen on the target counts as progress only above
- * the source's counter: until then the target's area holds copies.
+ * the source's counter, read after it: until then the target's area holds
+ * copies, and a copy is never ahead of the original.
  */
 #ifndef VMFERRY_DRIVE_SAMPLER_H
 #define VMFERRY_DRIVE_SAMPLER_H
@@ -12,11 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "abi.h"
+#include "control.h"
 
 #define SAMPLER_PERIOD_NS 100000ull
-
-struct abi_vcpu;
 
 /* What the sampler saw of one vCPU. Times: CLOCK_MONOTONIC, 0 = never. */
 struct sampler_vcpu {
@@ -28,7 +27,6 @@ struct sampler_vcpu {
 	uint64_t wait_until_ns;
 	uint64_t source_tsc; /* TSC of the last step on the source */
 	uint64_t target_tsc; /* TSC of a first step on the target */
-	uint64_t target_seen_ns; /* when target_tsc was read */
 };
 
 struct sampler_result {
@@ -38,25 +36,48 @@ struct sampler_result {
 	struct sampler_vcpu vcpu[ABI_MAX_VCPUS];
 };
 
+/* One look at one vCPU's two counters. */
+struct sampler_look {
+	uint64_t target_steps, target_tsc; /* read before the rest */
+	uint64_t steps, step_tsc, wait_until_tsc;
+	uint64_t now_ns; /* CLOCK_MONOTONIC, read after the rest */
+};
+
+/* How the guest's clock lies to ours. All zero but tsc_hz at first. */
+struct sampler_clock {
+	uint64_t tsc_hz; /* 0 = unknown */
+	/* Smallest (host time - TSC time) seen: the fastest look. */
+	int64_t offset_ns;
+	bool have_offset;
+};
+
+/**
+ * sampler_see() - what one look tells of a vCPU. Pure: the thread's logic.
+ * @first: there was no look before: its steps are no progress.
+ */
+void sampler_see(struct sampler_clock *clock, struct sampler_vcpu *seen,
+		 const struct sampler_look *look, bool first);
+
 struct sampler;
 
 /**
  * sampler_start() - begin to watch.
  * @source: the counters of the source, mapped; @nr_vcpus of them.
- * @target: the same in the target's area, or NULL until sampler_set_target().
+ * @target: the same in the target's area.
  * @tsc_hz: the guest's; 0 = unknown (no correction for pacing).
  */
 int sampler_start(const struct abi_vcpu *source, const struct abi_vcpu *target,
 		  unsigned int nr_vcpus, uint64_t tsc_hz,
 		  struct sampler **ret_sampler);
 
-/* Sum of the source's step counters now. */
+/* Sum of these step counters now. */
 uint64_t sampler_steps(const struct abi_vcpu *vcpu, unsigned int nr_vcpus);
 
-/* Ends the thread, gives what it saw and frees it. */
+/* Ends the thread, gives what it saw (may be NULL) and frees it. */
 void sampler_stop(struct sampler *s, struct sampler_result *ret_result);
 
-/* Has each vCPU that ever made a step on the source made one on the target? */
+/* Has each vCPU that made a step on the source made one on the target? False
+ * if none did. */
 bool sampler_all_moved(struct sampler *s);
 
 /**

@@ -13,7 +13,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -70,7 +72,7 @@ static void mini_arguments(struct arguments *a, const struct drive_vm_params *p,
 static void become_vmm(char *const *argv, int log_fd, const int *keep_fds,
 		       pid_t parent)
 {
-	int i, null_fd = open("/dev/null", O_RDONLY);
+	int i, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	/* No orphan, whatever happens to the driver. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -104,7 +106,7 @@ static void last_words(const struct drive_vm *vm, char *text, size_t room)
 }
 
 /* Waits up to @timeout_ms for the process to end and reaps it. */
-static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
+static bool reap(struct drive_vm *vm, int timeout_ms)
 {
 	uint64_t deadline =
 		clock_now_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
@@ -122,8 +124,7 @@ static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
 	}
 	vm->pid = 0;
-	if (ret_status)
-		*ret_status = status;
+	vm->wait_status = pid > 0 ? status : -1;
 	return true;
 }
 
@@ -134,8 +135,9 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 	char words[400];
 	int status;
 
-	if (!reap(vm, 500, &status))
+	if (!reap(vm, 500) || vm->wait_status == -1)
 		return rc;
+	status = vm->wait_status;
 	last_words(vm, words, sizeof(words));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CANNOT_RUN)
 		rc = -ENODEV;
@@ -145,7 +147,8 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 		error_set(&why, rc, "the %s's VMM was killed by signal %d",
 			  vm->name, WTERMSIG(status));
 	else
-		error_set(&why, rc, "%s", words[0] ? words : "it said nothing");
+		error_set(&why, rc, "%s",
+			  words[0] ? words : "it ended without a word");
 	if (err)
 		*err = why;
 	return rc;
@@ -194,6 +197,7 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	char path[160];
 	int qmp[2], serial[2], rc;
 
+	vm->wait_status = -1;
 	snprintf(vm->name, sizeof(vm->name), "%s", params->name);
 	snprintf(vm->log_path, sizeof(vm->log_path), "%s/%s.log", params->dir,
 		 params->name);
@@ -248,6 +252,7 @@ static int add_region(struct drive_vm *vm, json_t *region, int *ret_fd)
 /* The control area is a memfd of the VMM's: map the same pages. */
 static int map_control(struct drive_vm *vm, int fd_number)
 {
+	struct stat st;
 	char path[64];
 	void *map;
 	int fd;
@@ -258,6 +263,11 @@ static int map_control(struct drive_vm *vm, int fd_number)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	/* Past its end a mapping is a trap. */
+	if (fstat(fd, &st) || (uint64_t)st.st_size < vm->control_bytes) {
+		close(fd);
+		return -EPROTO;
+	}
 	map = mmap(NULL, vm->control_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
@@ -294,10 +304,10 @@ void drive_vm_stop(struct drive_vm *vm)
 		drive_vm_cpu_ns(vm);
 		qmp_client_execute(vm->qmp, "quit", NULL, 500, NULL, NULL);
 	}
-	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS, NULL)) {
+	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS)) {
 		if (vm->pid)
 			kill(vm->pid, SIGKILL);
-		reap(vm, 60000, NULL);
+		reap(vm, 60000);
 	}
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);
@@ -336,24 +346,32 @@ int drive_vm_status(struct drive_vm *vm, char *status, struct error *err)
 	return 0;
 }
 
+/* By its CPU clock: /proc/PID/stat counts ticks of 10 ms. */
 uint64_t drive_vm_cpu_ns(struct drive_vm *vm)
 {
-	unsigned long user, sys;
-	char path[64], line[512], *at;
-	FILE *f;
+	struct timespec ts;
+	clockid_t clock;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", vm->pid);
-	f = vm->pid ? fopen(path, "re") : NULL;
-	if (!f)
-		return vm->cpu_ns;
-	at = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-	if (at && sscanf(at + 1,
-			 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-			 &user, &sys) == 2)
-		vm->cpu_ns = (user + sys) * NSEC_PER_SEC /
-			     (uint64_t)sysconf(_SC_CLK_TCK);
-	fclose(f);
+	if (vm->pid && !clock_getcpuclockid(vm->pid, &clock) &&
+	    !clock_gettime(clock, &ts))
+		vm->cpu_ns = (uint64_t)ts.tv_sec * NSEC_PER_SEC +
+			     (uint64_t)ts.tv_nsec;
 	return vm->cpu_ns;
+}
+
+int drive_vm_sleep(struct drive_vm *vm, uint64_t deadline_ns, struct error *err)
+{
+	struct error why = { "it ends" };
+	struct qmp_event event;
+	int rc =
+		qmp_client_wait_event(vm->qmp, "SHUTDOWN", deadline_ns, &event);
+
+	if (rc == -ETIMEDOUT)
+		return 0;
+	if (!rc)
+		qmp_event_exit(&event);
+	rc = explain_death(vm, -ENODATA, &why);
+	return error_set(err, rc, "the %s is gone: %s", vm->name, why.text);
 }
 
 const struct abi_vcpu *drive_vm_counters(const struct drive_vm *vm,

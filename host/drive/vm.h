@@ -34,6 +34,7 @@ struct drive_vm_params {
 struct drive_vm {
 	char name[16];
 	pid_t pid; /* 0 = none or reaped */
+	int wait_status; /* of waitpid(), once it is reaped; else -1 */
 	uint64_t started_ns; /* just before fork */
 	uint64_t cpu_ns; /* its CPU time when it was last asked */
 	char log_path[128];
@@ -73,8 +74,18 @@ int drive_vm_execute(struct drive_vm *vm, const char *command, json_t *args,
 /* query-status: its text into @status (32 bytes). */
 int drive_vm_status(struct drive_vm *vm, char *status, struct error *err);
 
-/* User and system time of the process so far. 0 if it is gone. */
+/* User and system time of the process so far; once it is gone, when it was
+ * last asked. */
 uint64_t drive_vm_cpu_ns(struct drive_vm *vm);
+
+/**
+ * drive_vm_sleep() - let it run until @deadline_ns (CLOCK_MONOTONIC).
+ *
+ * Return: 0 when the time has come; -ENODATA (or as drive_vm_start()) as soon
+ * as the VMM is gone or says that it ends.
+ */
+int drive_vm_sleep(struct drive_vm *vm, uint64_t deadline_ns,
+		   struct error *err);
 
 /* The counters in its mapped control area; NULL if that is not sane yet. */
 const struct abi_vcpu *drive_vm_counters(const struct drive_vm *vm,

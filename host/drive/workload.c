@@ -61,14 +61,13 @@ static int set_content(struct workload *w, const char *v, struct error *err)
 		snprintf(w->content, sizeof(w->content), "r:%" PRIu64, ratio);
 		return 0;
 	}
-	if (!strcmp(v, "r"))
-		v = "";
 	return take_name("content", v, names, w->content, err);
 }
 
 static int set_rate(struct workload *w, const char *v, struct error *err)
 {
-	if (units_parse_rate(v, &w->rate_bytes_per_s))
+	if (units_parse_rate(v, &w->rate_bytes_per_s) ||
+	    w->rate_bytes_per_s > INT64_MAX)
 		return error_set(err, -EINVAL,
 				 "workload: rate takes bytes/s such as 100M, "
 				 "pages/s such as 2000p, or 0, not '%s'",
@@ -89,9 +88,12 @@ static int set_wss(struct workload *w, const char *v, struct error *err)
 
 static int set_seed(struct workload *w, const char *v, struct error *err)
 {
-	if (units_parse_u64(v, 0, UINT64_MAX, &w->seed))
+	/* JSON has no room for more than 63 bits. */
+	if (units_parse_u64(v, 0, INT64_MAX, &w->seed))
 		return error_set(err, -EINVAL,
-				 "workload: seed takes a number, not '%s'", v);
+				 "workload: seed takes a number up to 2^63 - "
+				 "1, not '%s'",
+				 v);
 	return 0;
 }
 

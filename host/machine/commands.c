@@ -197,14 +197,14 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 				     "integer in the range of 0 to 2000000 "
 				     "milliseconds");
 	pthread_mutex_lock(&m->lock);
-	if (bandwidth)
-		p->max_bandwidth_bytes_per_s =
-			(uint64_t)json_integer_value(bandwidth);
-	if (downtime)
-		p->downtime_limit_ns = (uint64_t)ms * NSEC_PER_MSEC;
 	if (skip)
 		rc = set_skip(m, skip, err);
-	if (m->migration.source)
+	if (!rc && bandwidth)
+		p->max_bandwidth_bytes_per_s =
+			(uint64_t)json_integer_value(bandwidth);
+	if (!rc && downtime)
+		p->downtime_limit_ns = (uint64_t)ms * NSEC_PER_MSEC;
+	if (!rc && m->migration.source)
 		migrate_source_set_params(m->migration.source, p);
 	pthread_mutex_unlock(&m->lock);
 	return rc;

@@ -99,6 +99,9 @@ int machine_cont(struct machine *m, struct error *err)
 static void ended(struct machine *m, enum run_state run, const char *reason,
 		  const char *sentence)
 {
+	/* Of several vCPUs that fail at once the first one is heard. */
+	if (atomic_flag_test_and_set(&m->ending))
+		return;
 	if (sentence)
 		error_set(&m->failure, 0, "%s", sentence);
 	m->ended = run;
@@ -135,7 +138,7 @@ static int read_file(const char *path, void **ret_data, size_t *ret_bytes,
 		     struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 	void *map = MAP_FAILED;
 
 	if (fd < 0 || fstat(fd, &st))
@@ -150,7 +153,7 @@ static int read_file(const char *path, void **ret_data, size_t *ret_bytes,
 	if (fd >= 0)
 		close(fd);
 	if (rc)
-		return error_set(err, rc == -ENOENT ? -EINVAL : rc,
+		return error_set(err, -EINVAL,
 				 "cannot read the kernel '%s': %s", path,
 				 strerror(-rc));
 	*ret_data = map;
@@ -246,6 +249,7 @@ static int open_qmp(struct machine *m, struct error *err)
 			rc = qmp_server_add_client(m->qmp, fd);
 	} else {
 		rc = address_listen(address, &fd, err);
+		m->serves_qmp = !rc;
 		if (!rc)
 			rc = qmp_server_listen(m->qmp, fd);
 	}
@@ -283,6 +287,22 @@ static int check_params(const struct machine_params *p, struct error *err)
 	return 0;
 }
 
+/* A place that cannot be used is the command line's fault. */
+static int bad_address(int rc)
+{
+	switch (rc) {
+	case -ENOENT:
+	case -ENOTDIR:
+	case -EACCES:
+	case -EADDRINUSE:
+	case -EADDRNOTAVAIL:
+	case -ECONNREFUSED:
+		return -EINVAL;
+	default:
+		return rc;
+	}
+}
+
 static int make(struct machine *m, struct error *err)
 {
 	const struct machine_params *p = m->params;
@@ -303,15 +323,15 @@ static int make(struct machine *m, struct error *err)
 		return error_set(err, rc, "cannot start: %s", strerror(-rc));
 	rc = vm_create(&params, &m->vm, err);
 	if (!rc)
-		rc = serial_port_open(m, err);
+		rc = bad_address(serial_port_open(m, err));
 	if (!rc && !p->incoming) {
 		preset_control(m);
 		rc = load_guest(m, err);
 	}
 	if (!rc && p->incoming && strcmp(p->incoming, "defer"))
-		rc = migration_listen(m, p->incoming, err);
+		rc = bad_address(migration_listen(m, p->incoming, err));
 	if (!rc)
-		rc = open_qmp(m, err);
+		rc = bad_address(open_qmp(m, err));
 	return rc;
 }
 
@@ -327,7 +347,8 @@ static void unmake(struct machine *m)
 		qmp_server_destroy(m->qmp);
 	if (m->signal_fd >= 0)
 		close(m->signal_fd);
-	if (m->params->qmp)
+	/* Only our own: the file may be another machine's. */
+	if (m->serves_qmp)
 		address_unlink(m->params->qmp);
 	pthread_mutex_destroy(&m->lock);
 }
@@ -342,6 +363,7 @@ int machine_run(const struct machine_params *params, struct error *err)
 		.serial_out_fd = -1,
 		.room_fd = -1,
 		.autostart = !params->paused,
+		.ending = ATOMIC_FLAG_INIT,
 		.run = params->incoming ? RUN_INMIGRATE : RUN_PRELAUNCH,
 	};
 	int rc = check_params(params, err);
@@ -355,8 +377,9 @@ int machine_run(const struct machine_params *params, struct error *err)
 		rc = machine_cont(&m, err);
 	if (!rc)
 		rc = qmp_server_run(m.qmp);
+	/* First: nobody writes m.failure once the threads have ended. */
+	unmake(&m);
 	if (!rc && m.failure.text[0])
 		rc = error_set(err, -EIO, "%s", m.failure.text);
-	unmake(&m);
 	return rc;
 }

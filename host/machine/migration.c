@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins machine and engine: what the engine asks of the machine, and the
- * thread that it runs in. */
+/* Joins machine and engine: the thread that the engine runs in. */
 #include "machine/state.h"
 
 #include <errno.h>
@@ -13,126 +12,7 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "base/buf.h"
 #include "machine/skip_dirty.h"
-#include "vmm/dirty.h"
-#include "vmm/state.h"
-
-/* Before the machine's own state: what only this layer knows. */
-#define HEAD_MAGIC 0x48434d46u /* "FMCH" */
-#define HEAD_VERSION 1u
-
-struct head {
-	uint32_t magic;
-	uint32_t version;
-	uint32_t running; /* the source ran before the engine paused it */
-	uint32_t reserved;
-};
-
-static unsigned int op_nr_regions(void *vm)
-{
-	return vm_memory(((struct machine *)vm)->vm)->nr_regions;
-}
-
-static void op_region(void *vm, unsigned int index,
-		      struct migrate_region *ret_region)
-{
-	const struct guestmem_region *r =
-		&vm_memory(((struct machine *)vm)->vm)->region[index];
-
-	ret_region->gpa = r->gpa;
-	ret_region->bytes = r->bytes;
-	ret_region->hva = r->hva;
-}
-
-static int op_log_start(void *vm)
-{
-	return vm_log_start(((struct machine *)vm)->vm);
-}
-
-static int op_log_stop(void *vm)
-{
-	return vm_log_stop(((struct machine *)vm)->vm);
-}
-
-static int op_fetch_dirty(void *vm, unsigned int index, uint64_t *bitmap,
-			  size_t bitmap_bytes)
-{
-	return vm_fetch_dirty(((struct machine *)vm)->vm, index, bitmap,
-			      bitmap_bytes);
-}
-
-static int op_clear_dirty(void *vm, unsigned int index, uint64_t first,
-			  uint64_t nr, const uint64_t *bitmap)
-{
-	return vm_clear_dirty(((struct machine *)vm)->vm, index, first, nr,
-			      bitmap);
-}
-
-static int op_pause(void *vm)
-{
-	struct machine *m = vm;
-
-	pthread_mutex_lock(&m->lock);
-	m->source_ran = m->run == RUN_RUNNING;
-	machine_set_stopped(m, RUN_FINISH_MIGRATE);
-	pthread_mutex_unlock(&m->lock);
-	return m->ended ? -ESHUTDOWN : 0;
-}
-
-/* Source: go on as before. Target: run, if both sides want that. */
-static int op_resume(void *vm)
-{
-	struct machine *m = vm;
-	int rc = 0;
-
-	pthread_mutex_lock(&m->lock);
-	if (m->source_ran && (m->migration.outgoing || m->autostart))
-		rc = machine_set_running(m);
-	else
-		m->run = RUN_PAUSED;
-	pthread_mutex_unlock(&m->lock);
-	return rc;
-}
-
-static int op_save_state(void *vm, struct buf *state)
-{
-	struct machine *m = vm;
-	struct head head = { HEAD_MAGIC, HEAD_VERSION, m->source_ran, 0 };
-	int rc = buf_append(state, &head, sizeof(head));
-
-	if (!rc)
-		rc = vm_state_save(m->vm, state, &m->migration.error);
-	return rc;
-}
-
-static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
-{
-	struct machine *m = vm;
-	struct reader r = { state, bytes };
-	struct head head;
-
-	if (reader_get(&r, &head, sizeof(head)) || head.magic != HEAD_MAGIC ||
-	    head.version != HEAD_VERSION || head.running > 1 || head.reserved)
-		return error_set(&m->migration.error, -EPROTO,
-				 "the state is not a machine's of version %u",
-				 HEAD_VERSION);
-	m->source_ran = head.running;
-	return vm_state_load(m->vm, r.at, r.left, &m->migration.error);
-}
-
-static const struct migrate_vm_ops ops = {
-	.nr_regions = op_nr_regions,
-	.region = op_region,
-	.log_start = op_log_start,
-	.log_stop = op_log_stop,
-	.fetch_dirty = op_fetch_dirty,
-	.clear_dirty = op_clear_dirty,
-	.pause = op_pause,
-	.resume = op_resume,
-	.save_state = op_save_state,
-	.load_state = op_load_state,
-};
 
 /* QEMU's word for where a migration stands. */
 static const char *phase_status(enum migrate_phase phase)
@@ -194,9 +74,11 @@ static void on_round(void *ctx, unsigned int round)
 
 	snprintf(where, sizeof(where), "round:%u", round);
 	maybe_die(m, where);
+	pthread_mutex_lock(&m->lock);
 	if (m->migration.outgoing && m->migration.events)
 		qmp_server_event(m->qmp, "MIGRATION_PASS",
 				 json_pack("{s:i}", "pass", (int)round));
+	pthread_mutex_unlock(&m->lock);
 }
 
 static void on_page_sent(void *ctx, uint64_t gfn, const void *page)
@@ -216,19 +98,22 @@ static int open_channel(struct machine *m)
 {
 	struct migration *g = &m->migration;
 	struct channel *channel;
-	int rc = 0;
+	int rc = 0, fd = g->fd;
 
-	if (g->fd < 0)
-		rc = address_connect(g->address, &g->fd, &g->error);
-	if (!rc)
-		rc = channel_from_fd(g->fd, &channel);
+	if (fd < 0)
+		rc = address_connect(g->address, &fd, &g->error);
 	if (rc)
 		return rc;
-	g->fd = -1;
+	/* A cancel looks at both. */
 	pthread_mutex_lock(&m->lock);
-	g->channel = channel;
+	g->fd = fd;
+	rc = channel_from_fd(fd, &channel);
+	if (!rc) {
+		g->fd = -1;
+		g->channel = channel;
+	}
 	pthread_mutex_unlock(&m->lock);
-	return 0;
+	return rc;
 }
 
 static int create_source(struct machine *m)
@@ -239,11 +124,15 @@ static int create_source(struct machine *m)
 		.phase = on_phase,
 		.round = on_round,
 	};
+	uint64_t count, seed;
 	int rc = 0;
 
-	if (g->skip_count) {
-		rc = skip_dirty_create(vm_memory(m->vm), g->skip_count,
-				       g->skip_seed, &g->skip);
+	pthread_mutex_lock(&m->lock);
+	count = g->skip_count;
+	seed = g->skip_seed;
+	pthread_mutex_unlock(&m->lock);
+	if (count) {
+		rc = skip_dirty_create(vm_memory(m->vm), count, seed, &g->skip);
 		if (rc)
 			return error_set(&g->error, rc,
 					 "no workload whose pages could be "
@@ -255,8 +144,8 @@ static int create_source(struct machine *m)
 	if (g->cancel)
 		rc = -ECANCELED;
 	else
-		rc = migrate_source_create(&ops, m, g->channel, &g->params,
-					   &observer, &g->source);
+		rc = migrate_source_create(&migration_ops, m, g->channel,
+					   &g->params, &observer, &g->source);
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -273,8 +162,8 @@ static int create_target(struct machine *m)
 
 	pthread_mutex_lock(&m->lock);
 	rc = g->cancel ? -ECANCELED
-		       : migrate_target_create(&ops, m, g->channel, &observer,
-					       &g->target);
+		       : migrate_target_create(&migration_ops, m, g->channel,
+					       &observer, &g->target);
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -338,7 +227,7 @@ static void *run_target(void *arg)
 		channel_shutdown(m->migration.channel);
 	finish(m, rc);
 	/* Half a machine is of no use to anyone; QEMU ends too. */
-	if (rc && !m->failure.text[0]) {
+	if (rc && !atomic_flag_test_and_set(&m->ending)) {
 		error_set(&m->failure, rc, "the migration failed: %s",
 			  m->migration.error.text);
 		qmp_server_stop(m->qmp);
@@ -404,7 +293,7 @@ static int start_thread(struct machine *m, bool outgoing, const char *address,
 			     outgoing ? run_source : run_target, m);
 	if (rc) {
 		g->fd = -1;
-		g->active = false;
+		g->used = g->active = false;
 		return error_set(err, rc, "cannot start a thread: %s",
 				 strerror(-rc));
 	}
@@ -425,6 +314,8 @@ int migration_start(struct machine *m, const char *address, int fd,
 		   m->run == RUN_PRELAUNCH;
 	status = machine_status(m);
 	pthread_mutex_unlock(&m->lock);
+	if (strlen(address) >= sizeof(m->migration.address))
+		return error_set(err, -EINVAL, "the address is too long");
 	if (busy)
 		return error_set(err, -EBUSY,
 				 "There's a migration process in progress");
@@ -457,13 +348,19 @@ static void on_incoming(void *ctx, int listen_fd, short revents)
 
 int migration_listen(struct machine *m, const char *address, struct error *err)
 {
+	bool waiting;
 	int rc;
 
-	if (m->run != RUN_INMIGRATE || m->listen_fd >= 0 || m->migration.active)
+	pthread_mutex_lock(&m->lock);
+	waiting = m->run == RUN_INMIGRATE && !m->migration.active;
+	pthread_mutex_unlock(&m->lock);
+	if (!waiting || m->listen_fd >= 0)
 		return error_set(err, -EINVAL,
 				 "'-incoming' was not specified on the "
 				 "command line, or a source is awaited "
 				 "already");
+	if (strlen(address) >= sizeof(m->migration.address))
+		return error_set(err, -EINVAL, "the address is too long");
 	rc = address_listen(address, &m->listen_fd, err);
 	if (rc)
 		return rc;

@@ -73,7 +73,8 @@ static void on_input(void *ctx, int fd, short revents)
 	if (m->nr_pending)
 		return;
 	n = read(fd, m->pending, sizeof(m->pending));
-	if (n <= 0 && errno != EINTR) {
+	/* At its end, or gone: else the loop would spin on it. */
+	if (!n || (n < 0 && errno != EINTR && errno != EAGAIN)) {
 		qmp_server_remove_fd(m->qmp, fd);
 		return;
 	}

@@ -24,22 +24,36 @@ struct skip_dirty {
 	uint8_t page[3 * ABI_PAGE_BYTES] __attribute__((aligned(64)));
 };
 
-/* The guest's own word on what it does, checked. */
+static uint64_t ram_pages(const struct guestmem *mem)
+{
+	uint64_t pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < mem->nr_regions; i++)
+		if (mem->region[i].is_ram)
+			pages += mem->region[i].bytes / ABI_PAGE_BYTES;
+	return pages;
+}
+
+/* The guest's own word on what it does, checked: each word is read once, for
+ * the guest may be running. */
 static int read_epoch(struct skip_dirty *s)
 {
 	const struct guestmem_region *r = guestmem_region(s->mem, "control");
-	const struct abi_control *c = r ? (const void *)r->hva : NULL;
+	const volatile struct abi_control *c = r ? (const void *)r->hva : NULL;
+	uint32_t offset;
 
 	if (!c || c->magic != ABI_CONTROL_MAGIC || c->version != ABI_VERSION)
 		return -EINVAL;
-	s->control = c;
-	s->oracle = c->epoch;
-	if (!oracle_valid(&s->oracle) || s->oracle.nr_vcpus != c->nr_vcpus ||
-	    s->oracle.nr_pages > 1ull << 36)
+	s->control = (const void *)r->hva;
+	memcpy(&s->oracle, &s->control->epoch, sizeof(s->oracle));
+	offset = c->vcpu_offset;
+	if (!oracle_valid(&s->oracle) || offset % 64 ||
+	    s->oracle.nr_pages > ram_pages(s->mem))
 		return -EINVAL;
-	s->vcpu = guestmem_at(s->mem, r->gpa + c->vcpu_offset,
-			      c->nr_vcpus * sizeof(struct abi_vcpu));
-	return s->vcpu && c->vcpu_offset % 64 == 0 ? 0 : -EINVAL;
+	s->vcpu = guestmem_at(s->mem, r->gpa + offset,
+			      s->oracle.nr_vcpus * sizeof(struct abi_vcpu));
+	return s->vcpu ? 0 : -EINVAL;
 }
 
 int skip_dirty_create(const struct guestmem *mem, uint64_t count, uint64_t seed,
@@ -117,14 +131,25 @@ static bool qualifies(struct skip_dirty *s, uint64_t gfn)
 	return finding.kind == ORACLE_STALE;
 }
 
+/* A page of the region to look from: where the working set lies, one of it. */
+static uint64_t random_start(struct skip_dirty *s,
+			     const struct guestmem_region *r)
+{
+	uint64_t pages = r->bytes / ABI_PAGE_BYTES, bit;
+
+	s->random = oracle_mix(s->random + 0x9e3779b97f4a7c15ull);
+	bit = oracle_gfn(&s->oracle, s->random % s->oracle.nr_pages) -
+	      r->gpa / ABI_PAGE_BYTES;
+	return bit < pages ? bit : s->random % pages;
+}
+
 /* One of the set bits, from a random one on, that qualifies. */
 static bool pick(struct skip_dirty *s, const struct guestmem_region *r,
 		 uint64_t *bitmap)
 {
-	uint64_t pages = r->bytes / ABI_PAGE_BYTES, start, bit, turn;
+	uint64_t pages = r->bytes / ABI_PAGE_BYTES, bit, turn;
+	uint64_t start = random_start(s, r);
 
-	s->random = oracle_mix(s->random + 0x9e3779b97f4a7c15ull);
-	start = s->random % pages;
 	for (turn = 0; turn < 2; turn++) {
 		uint64_t end = turn ? start : pages;
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ struct machine {
 	struct qmp_server *qmp;
 	int listen_fd; /* incoming; -1 */
 	int signal_fd;
+	bool serves_qmp; /* the socket file is ours */
 
 	pthread_mutex_t lock; /* for everything below */
 	enum run_state run;
@@ -69,6 +71,7 @@ struct machine {
 	 * holder may be waiting for the vCPUs to pause.
 	 */
 	_Atomic enum run_state ended;
+	atomic_flag ending; /* somebody is setting it */
 	struct error failure; /* why; before `ended` */
 
 	/* Serial port: owned by the loop, but for out_fd. */
@@ -90,6 +93,9 @@ void machine_set_stopped(struct machine *m, enum run_state run);
 
 /* commands.c */
 extern const struct qmp_command machine_commands[];
+
+/* migration_ops.c; @vm is the struct machine. */
+extern const struct migrate_vm_ops migration_ops;
 
 /* migration.c */
 void migration_init(struct machine *m);

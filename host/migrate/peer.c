@@ -22,18 +22,60 @@ int peer_lost(struct peer *p, int rc)
 			 p->name, p->during, strerrordesc_np(-rc));
 }
 
+int peer_receive(struct peer *p, struct wire_header *ret_header)
+{
+	uint8_t bytes[WIRE_HEADER_BYTES];
+	struct wire_header h;
+	int rc = channel_read_all(p->ch, bytes, sizeof(bytes));
+
+	if (rc)
+		return peer_lost(p, rc);
+	rc = wire_parse_header(bytes, &h, p->err);
+	if (rc)
+		return rc;
+	rc = channel_read_all(p->ch, p->table, h.table_bytes);
+	if (rc)
+		return peer_lost(p, rc);
+	rc = wire_verify(bytes, p->table, p->err);
+	if (rc)
+		return rc;
+	if (h.sequence != p->received)
+		return error_set(p->err, -EPROTO,
+				 "a %s record has the number %" PRIu32
+				 " where %" PRIu32 " was due",
+				 wire_type_name(h.type), h.sequence,
+				 p->received);
+	p->received++;
+	*ret_header = h;
+	return 0;
+}
+
+static int receive_reply(struct peer *p, struct wire_header *ret_header)
+{
+	char text[WIRE_MAX_TEXT_BYTES + 1];
+	int rc = peer_receive(p, ret_header);
+
+	if (rc ||
+	    (ret_header->type != WIRE_REFUSE && ret_header->type != WIRE_ERROR))
+		return rc;
+	wire_parse_text(p->table, ret_header->table_bytes, text);
+	return error_set(
+		p->err, -EPROTO, "the %s %s: %s", p->name,
+		ret_header->type == WIRE_REFUSE ? "refused" : "gave up", text);
+}
+
 /* A write failed: the other side may have said why before it left. */
 static int write_failed(struct peer *p, int rc)
 {
 	struct error *err = p->err, why = { "" };
-	int said = 0;
+	struct wire_header h = { 0 };
 
 	p->err = &why;
 	if (channel_wait(p->ch, LAST_WORDS_NS))
-		said = peer_interrupted(p);
+		receive_reply(p, &h);
 	p->err = err;
-	if (said == -EPROTO)
-		return error_set(err, said, "%s", why.text);
+	if (h.type == WIRE_REFUSE || h.type == WIRE_ERROR)
+		return error_set(err, -EPROTO, "%s", why.text);
 	return peer_lost(p, rc);
 }
 
@@ -84,48 +126,6 @@ int peer_send_round(struct peer *p, enum wire_type type,
 	return peer_send(p, type, table, wire_put_round(table, round));
 }
 
-int peer_receive(struct peer *p, struct wire_header *ret_header)
-{
-	uint8_t bytes[WIRE_HEADER_BYTES];
-	struct wire_header h;
-	int rc = channel_read_all(p->ch, bytes, sizeof(bytes));
-
-	if (rc)
-		return peer_lost(p, rc);
-	rc = wire_parse_header(bytes, &h, p->err);
-	if (rc)
-		return rc;
-	rc = channel_read_all(p->ch, p->table, h.table_bytes);
-	if (rc)
-		return peer_lost(p, rc);
-	rc = wire_verify(bytes, p->table, p->err);
-	if (rc)
-		return rc;
-	if (h.sequence != p->received)
-		return error_set(p->err, -EPROTO,
-				 "a %s record has the number %" PRIu32
-				 " where %" PRIu32 " was due",
-				 wire_type_name(h.type), h.sequence,
-				 p->received);
-	p->received++;
-	*ret_header = h;
-	return 0;
-}
-
-static int receive_reply(struct peer *p, struct wire_header *ret_header)
-{
-	char text[WIRE_MAX_TEXT_BYTES + 1];
-	int rc = peer_receive(p, ret_header);
-
-	if (rc ||
-	    (ret_header->type != WIRE_REFUSE && ret_header->type != WIRE_ERROR))
-		return rc;
-	wire_parse_text(p->table, ret_header->table_bytes, text);
-	return error_set(
-		p->err, -EPROTO, "the %s %s: %s", p->name,
-		ret_header->type == WIRE_REFUSE ? "refused" : "gave up", text);
-}
-
 int peer_expect(struct peer *p, enum wire_type type)
 {
 	struct wire_header h;
@@ -138,11 +138,11 @@ int peer_expect(struct peer *p, enum wire_type type)
 			 wire_type_name(h.type), wire_type_name(type));
 }
 
-int peer_expect_u64(struct peer *p, enum wire_type type, uint64_t *ret_value)
+int peer_expect_flags(struct peer *p, enum wire_type type, uint64_t max)
 {
 	int rc = peer_expect(p, type);
 
-	return rc ? rc : wire_parse_u64(p->table, 8, ret_value, p->err);
+	return rc ? rc : wire_parse_flags(p->table, 8, max, p->err);
 }
 
 int peer_interrupted(struct peer *p)

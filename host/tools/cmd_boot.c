@@ -142,7 +142,7 @@ static int measure(struct settings *s, int argc, char **argv)
 {
 	const struct result_params rp = { "boot", VMFERRY_VERSION, argc, argv };
 	struct error err = { "" };
-	char dir[RUNDIR_BYTES];
+	char dir[RUNDIR_BYTES] = "";
 	struct result *result;
 	uint64_t i;
 	int rc = result_create(&rp, &result), code;
@@ -171,6 +171,9 @@ static int give_console(const struct settings *s)
 	const struct machine_params params = {
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
+		.backing = !strcmp(common_backing_name(&s->common), "memfd")
+				   ? GUESTMEM_MEMFD
+				   : GUESTMEM_ANON,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
 		.version = VMFERRY_VERSION,

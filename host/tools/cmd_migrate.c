@@ -48,7 +48,8 @@ static const struct option_spec options[] = {
 	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
 	  "setup, round:N, final-ram, state, ready, committed", 0, 0, NULL },
 	{ "seed", OPTION_NUMBER, AT(seed), "N",
-	  "of the sabotage; repetition i takes N + i (default 1)", 0, 0, NULL },
+	  "of the sabotage; repetition i takes N + i (default 1)", 0,
+	  1ull << 62, NULL },
 	{ "repeat", OPTION_NUMBER, AT(repeat), "N",
 	  "repetitions, each with fresh machines (default 1)", 1, 1000000,
 	  NULL },
@@ -80,24 +81,24 @@ static int parse_verify(const char *text, unsigned int *ret_verify,
 {
 	static const char *const names[] = { "switchover", "inline", "after",
 					     NULL };
-	char copy[64], *rest = copy, *word;
 	unsigned int verify = 0;
+	char word[16];
+	size_t len;
 	int index;
 
-	if (!text) {
-		*ret_verify = RUN_VERIFY_INLINE | RUN_VERIFY_AFTER;
-		return 0;
-	}
-	snprintf(copy, sizeof(copy), "%s", text);
-	while ((word = strsep(&rest, ","))) {
-		index = options_choice(names, word);
+	for (;; text += len + 1) {
+		len = strcspn(text, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		index = len < sizeof(word) ? options_choice(names, word) : -1;
 		if (index < 0)
 			return error_set(err, -EINVAL,
 					 "--verify takes switchover, inline "
 					 "and after, joined by commas, not "
-					 "'%s'",
-					 word);
+					 "'%.*s'",
+					 (int)len, text);
 		verify |= 1u << index;
+		if (!text[len])
+			break;
 	}
 	*ret_verify = verify;
 	return 0;
@@ -147,6 +148,10 @@ static int resolve(struct settings *s, struct run_settings *run,
 		.progress = common_show_progress,
 		.progress_ctx = s,
 	};
+	if (s->downtime_ns % NSEC_PER_MSEC)
+		return error_set(err, -EINVAL,
+				 "--downtime-limit is a whole number of "
+				 "milliseconds");
 	rc = parse_verify(s->verify_text, &run->verify, err);
 	if (!rc && s->sabotage_text)
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
@@ -175,9 +180,7 @@ static json_t *params(const struct settings *s, const struct run_settings *run)
 			    json_real((double)run->after_ns / 1e6));
 	json_object_set_new(o, "timeout_ms",
 			    json_real((double)run->timeout_ns / 1e6));
-	json_object_set_new(
-		o, "verify",
-		json_string(s->verify_text ? s->verify_text : "inline,after"));
+	json_object_set_new(o, "verify", json_string(s->verify_text));
 	json_object_set_new(o, "sabotage",
 			    s->sabotage_text ? json_string(s->sabotage_text)
 					     : json_null());
@@ -221,6 +224,11 @@ static void on_child(void *ctx, unsigned int slot, pid_t pid)
 	interrupt_child(slot, pid);
 }
 
+static const char *time_or_dash(char *text, double ms)
+{
+	return isnan(ms) ? "-" : units_format_time(text, ms * 1e6);
+}
+
 static void print_short(uint64_t index, const struct run_sample *s,
 			enum result_verdict verdict, FILE *f)
 {
@@ -230,14 +238,8 @@ static void print_short(uint64_t index, const struct run_sample *s,
 		"%4" PRIu64 "  %s  total %s  downtime %s  blackout %s  %zu "
 		"bad\n",
 		index + 1, result_verdict_name(verdict),
-		units_format_time(a, s->total_ms * 1e6),
-		isnan(s->downtime_ms)
-			? "-"
-			: units_format_time(b, s->downtime_ms * 1e6),
-		isnan(s->blackout_ms)
-			? "-"
-			: units_format_time(c, s->blackout_ms * 1e6),
-		s->integrity.findings.nr);
+		time_or_dash(a, s->total_ms), time_or_dash(b, s->downtime_ms),
+		time_or_dash(c, s->blackout_ms), s->integrity.findings.nr);
 }
 
 static int one(struct settings *s, struct run_settings *run, uint64_t index,
@@ -324,6 +326,7 @@ int cmd_migrate(int argc, char **argv)
 		.before_ns = NSEC_PER_SEC,
 		.after_ns = NSEC_PER_SEC,
 		.timeout_ns = 120 * NSEC_PER_SEC,
+		.verify_text = "inline,after",
 		.repeat = 1,
 		.seed = 1,
 	};

@@ -92,9 +92,6 @@ int cmd_vmm(int argc, char **argv)
 	if (!rc)
 		return EXIT_DONE;
 	/* A machine that ran and then failed is a measured failure. */
-	return tools_fail("vmm",
-			  rc == -EIO	      ? EXIT_FAILED
-			  : rc == -EADDRINUSE ? EXIT_USAGE
-					      : tools_exit_code(rc),
+	return tools_fail("vmm", rc == -EIO ? EXIT_FAILED : tools_exit_code(rc),
 			  &err);
 }

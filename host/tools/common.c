@@ -145,10 +145,11 @@ static json_t *workload_params(const struct workload *w)
 
 json_t *common_params(const struct common_settings *s)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:o}", "vmm", vmms[s->vmm],
+	return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o}", "vmm", vmms[s->vmm],
 			 "ram_bytes", (json_int_t)s->ram_bytes, "cpus",
 			 (json_int_t)s->cpus, "backing", common_backing_name(s),
-			 "kernel", s->kernel ? s->kernel : "built-in",
+			 "kernel",
+			 result_string(s->kernel ? s->kernel : "built-in"),
 			 "workload", workload_params(&s->workload));
 }
 

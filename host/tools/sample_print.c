@@ -76,8 +76,11 @@ static void print_bytes(const struct run_settings *set,
 	table_pair(t, "dirty rate", "%s before, %s during, %s after",
 		   rate(a, s->rate_before), rate(b, s->rate_during),
 		   rate(c, s->rate_after));
-	table_pair(t, "CPU", "%.2f s source, %.2f s target", s->source_cpu_s,
-		   s->target_cpu_s);
+	if (isnan(s->source_cpu_s))
+		table_pair(t, "CPU", "-");
+	else
+		table_pair(t, "CPU", "%.2f s source, %.2f s target",
+			   s->source_cpu_s, s->target_cpu_s);
 	table_print(t, f);
 	table_destroy(t);
 }
@@ -98,8 +101,8 @@ static void print_rounds(const struct run_sample *s, FILE *f)
 	if (table_create("Rounds", columns, 7, &t))
 		return;
 	json_array_foreach (s->rounds, i, round) {
-		double start, time;
-		json_int_t pages, zero, wire, after;
+		double start = 0, time = 0;
+		json_int_t pages = 0, zero = 0, wire = 0, after = 0;
 
 		json_unpack(round, "{s:F, s:F, s:I, s:I, s:I, s:I}", "start_ms",
 			    &start, "duration_ms", &time, "pages", &pages,
@@ -142,11 +145,15 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 {
 	const struct run_integrity *in =
 		s->source.checked ? &s->source.integrity : &s->integrity;
+	const char *whose = !s->source.checked ? ""
+			    : s->source.running
+				    ? " of the source, which goes on"
+				    : " of the source, which stands";
 	char text[UNITS_TEXT_BYTES];
 
 	fprintf(f, "Integrity%s\n  %" PRIu64 " pages (%s) checked, coverage ",
-		s->source.checked ? " of the source, which goes on" : "",
-		in->pages_checked, units_format_size(text, in->bytes_checked));
+		whose, in->pages_checked,
+		units_format_size(text, in->bytes_checked));
 	if (isnan(in->coverage_pct))
 		fputs("-", f);
 	else
