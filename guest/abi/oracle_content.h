@@ -195,6 +195,17 @@ oracle_walk_word(uint8_t *page, size_t at, uint64_t word, bool check)
 }
 
 /*
+ * content=zero: a page's visits are all zero and stamped in turn. Which of the
+ * two comes first changes every 16 pages, so that at any moment there are both:
+ * pages that became zero, and pages that were zero and are not any more.
+ */
+static inline bool oracle_visit_blank(const struct oracle *o, uint64_t gfn,
+				      uint64_t visit)
+{
+	return o->content == ORACLE_CONTENT_ZERO && ((visit + (gfn >> 4)) & 1);
+}
+
+/*
  * Bytes @from..@to - 1 of the image of one visit, stored (@check false) or
  * compared. @from and @to are multiples of 8, @from is below 64, and @to, if
  * past 64, is ABI_PAGE_BYTES. The stamp, random bytes, and zeros to the end.
@@ -211,8 +222,7 @@ oracle_walk(const struct oracle *o, uint64_t gfn, uint64_t visit, void *page,
 	uint64_t diff = 0;
 	size_t at;
 
-	if (from < ORACLE_STAMP_BYTES &&
-	    (o->content != ORACLE_CONTENT_ZERO || !(visit & 1)))
+	if (from < ORACLE_STAMP_BYTES && !oracle_visit_blank(o, gfn, visit))
 		stamp = oracle_stamp(o, gfn, visit);
 	for (at = from; at < 64 && at < to; at += 8) {
 		uint64_t word = 0;
@@ -248,7 +258,7 @@ static inline void oracle_write_visit(const struct oracle *o, uint64_t gfn,
 		uint64_t *word = page;
 		struct oracle_stamp s = { { 0, 0 } };
 
-		if (o->content != ORACLE_CONTENT_ZERO || !(visit & 1))
+		if (!oracle_visit_blank(o, gfn, visit))
 			s = oracle_stamp(o, gfn, visit);
 		word[0] = s.word[0];
 		word[1] = s.word[1];

@@ -17,7 +17,7 @@ enum oracle_pattern { ORACLE_SEQUENTIAL = 1, ORACLE_RANDOM = 2 };
 enum oracle_write { ORACLE_WRITE_STAMP = 1, ORACLE_WRITE_PAGE = 2 };
 
 enum oracle_content {
-	ORACLE_CONTENT_ZERO = 1, /* odd visits all zero, even ones stamped */
+	ORACLE_CONTENT_ZERO = 1, /* every other visit is all zero */
 	ORACLE_CONTENT_RANDOM = 2,
 	ORACLE_CONTENT_RATIO = 3, /* zlib level 1 compresses it ratio:1 */
 };

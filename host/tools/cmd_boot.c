@@ -2,6 +2,7 @@
 /* vmferry boot: boot the guest, run its workload, talk to it. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -109,17 +110,19 @@ static void on_child(void *ctx, unsigned int slot, pid_t pid)
 	interrupt_child(slot, pid);
 }
 
-static int one(const struct settings *s, const char *dir, struct result *result,
-	       struct error *err)
+static int one(const struct settings *s, const char *dir, const char *kernel,
+	       struct result *result, struct error *err)
 {
 	const struct boot_settings set = {
 		.vm = {
+			.kind = s->common.machine.kind,
+			.qemu = s->common.machine.qemu,
 			.name = "guest",
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,
 			.nr_vcpus = (unsigned int)s->common.cpus,
 			.backing = common_backing_name(&s->common),
-			.kernel = s->common.kernel,
+			.kernel = kernel,
 		},
 		.workload = s->common.workload_text ? &s->common.workload :
 						      NULL,
@@ -142,7 +145,8 @@ static int measure(struct settings *s, int argc, char **argv)
 {
 	const struct result_params rp = { "boot", VMFERRY_VERSION, argc, argv };
 	struct error err = { "" };
-	char dir[RUNDIR_BYTES] = "";
+	char dir[RUNDIR_BYTES] = "", path[PATH_MAX];
+	const char *kernel = NULL;
 	struct result *result;
 	uint64_t i;
 	int rc = result_create(&rp, &result), code;
@@ -150,16 +154,15 @@ static int measure(struct settings *s, int argc, char **argv)
 	if (rc)
 		return EXIT_BROKEN;
 	result_set_params(result, common_params(&s->common));
-	result_set_context(result, "vmm",
-			   json_pack("{s:s, s:s}", "name", "mini", "version",
-				     VMFERRY_VERSION));
-	result_set_context(result, "accelerator", json_string("kvm"));
+	common_context(&s->common, result);
 	result_summarize(result, figures, sizeof(figures) / sizeof(figures[0]));
 	rc = interrupt_catch();
 	if (!rc)
 		rc = rundir_create(dir, &err);
+	if (!rc)
+		rc = common_kernel(&s->common, dir, path, &kernel, &err);
 	for (i = 0; !rc && i < s->repeat && !interrupt_pending(); i++)
-		rc = one(s, dir, result, &err);
+		rc = one(s, dir, kernel, result, &err);
 	rundir_remove(dir);
 	code = common_finish("boot", &s->common, result, rc, &err);
 	result_destroy(result);
@@ -186,7 +189,8 @@ static int give_console(const struct settings *s)
 
 int cmd_boot(int argc, char **argv)
 {
-	static const struct option_spec *const tables[] = { common_options,
+	static const struct option_spec *const tables[] = { machine_options,
+							    common_options,
 							    options, NULL };
 	struct settings s = { .duration_ns = 2 * NSEC_PER_SEC, .repeat = 1 };
 	struct error err = { "" };

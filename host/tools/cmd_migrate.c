@@ -2,6 +2,7 @@
 /* vmferry migrate: migrate a running guest and verify it. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct settings {
 	uint64_t max_bandwidth, downtime_ns, before_ns, after_ns, timeout_ns;
 	uint64_t repeat, seed;
 	const char *verify_text, *sabotage_text, *fault_text;
+	const char *qemu_source, *qemu_target;
+	struct option_list capabilities, parameters;
 };
 
 static const char *const transports[] = { "unix", "tcp", NULL };
@@ -47,6 +50,14 @@ static const struct option_spec options[] = {
 	  "damage pages on purpose: skip-dirty, flip, zero,", 0, 0, NULL },
 	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
 	  "setup, round:N, final-ram, state, ready, committed", 0, 0, NULL },
+	{ "qemu-source", OPTION_STRING, AT(qemu_source), "PATH",
+	  "another QEMU for the source", 0, 0, NULL },
+	{ "qemu-target", OPTION_STRING, AT(qemu_target), "PATH",
+	  "another QEMU for the target", 0, 0, NULL },
+	{ "qemu-capability", OPTION_LIST, AT(capabilities), "NAME=on|off",
+	  "a migration capability of QEMU's, on both sides", 0, 0, NULL },
+	{ "qemu-parameter", OPTION_LIST, AT(parameters), "NAME=VALUE",
+	  "a migration parameter of QEMU's, on both sides", 0, 0, NULL },
 	{ "seed", OPTION_NUMBER, AT(seed), "N",
 	  "of the sabotage; repetition i takes N + i (default 1)", 0,
 	  1ull << 62, NULL },
@@ -125,6 +136,107 @@ static int parse_fault(const char *text, const char **ret_phase,
 	return 0;
 }
 
+static int split_pair(const char *option, const char *text, char *name,
+		      size_t room, const char **ret_value, struct error *err)
+{
+	size_t len = strcspn(text, "=");
+
+	if (!text[len] || !len || len >= room)
+		return error_set(err, -EINVAL,
+				 "--%s takes NAME=VALUE, not "
+				 "'%s'",
+				 option, text);
+	memcpy(name, text, len);
+	name[len] = '\0';
+	*ret_value = text + len + 1;
+	return 0;
+}
+
+static int parse_capabilities(const struct option_list *list, json_t *ret,
+			      struct error *err)
+{
+	const char *value;
+	unsigned int i;
+	char name[64];
+	int rc;
+
+	for (i = 0; i < list->nr; i++) {
+		rc = split_pair("qemu-capability", list->item[i], name,
+				sizeof(name), &value, err);
+		if (rc)
+			return rc;
+		if (strcmp(value, "on") && strcmp(value, "off"))
+			return error_set(err, -EINVAL,
+					 "--qemu-capability %s is on or off, "
+					 "not '%s'",
+					 name, value);
+		json_object_set_new(ret, name,
+				    json_boolean(!strcmp(value, "on")));
+	}
+	return 0;
+}
+
+/* on, off, a whole number, or a word. */
+static json_t *parameter_value(const char *text)
+{
+	uint64_t number;
+
+	if (!strcmp(text, "on") || !strcmp(text, "off"))
+		return json_boolean(!strcmp(text, "on"));
+	if (!units_parse_u64(text, 0, INT64_MAX, &number))
+		return json_integer((json_int_t)number);
+	return result_string(text);
+}
+
+static int parse_parameters(const struct option_list *list, json_t *ret,
+			    struct error *err)
+{
+	const char *value;
+	unsigned int i;
+	char name[64];
+	int rc;
+
+	for (i = 0; i < list->nr; i++) {
+		rc = split_pair("qemu-parameter", list->item[i], name,
+				sizeof(name), &value, err);
+		if (rc)
+			return rc;
+		json_object_set_new(ret, name, parameter_value(value));
+	}
+	return 0;
+}
+
+static bool names_qemu(const struct settings *s)
+{
+	return s->qemu_source || s->qemu_target || s->capabilities.nr ||
+	       s->parameters.nr;
+}
+
+static int resolve_qemu(const struct settings *s, struct run_settings *run,
+			struct error *err)
+{
+	bool skip = run->sabotage.count &&
+		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+	int rc;
+
+	if (run->kind != DRIVE_QEMU && names_qemu(s))
+		return error_set(err, -EINVAL,
+				 "the --qemu-... options are for "
+				 "--vmm qemu");
+	if (run->kind == DRIVE_QEMU && (skip || run->fault))
+		return error_set(err, -EINVAL,
+				 "--sabotage skip-dirty and --fault are for "
+				 "--vmm mini: QEMU's engine cannot be asked");
+	run->qemu_source = s->qemu_source;
+	run->qemu_target = s->qemu_target;
+	run->capabilities = json_object();
+	run->parameters = json_object();
+	rc = parse_capabilities(&s->capabilities, run->capabilities, err);
+	if (!rc)
+		rc = parse_parameters(&s->parameters, run->parameters, err);
+	return rc;
+}
+
 static int resolve(struct settings *s, struct run_settings *run,
 		   struct error *err)
 {
@@ -133,6 +245,8 @@ static int resolve(struct settings *s, struct run_settings *run,
 	if (rc)
 		return rc;
 	*run = (struct run_settings){
+		.kind = s->common.machine.kind,
+		.qemu = s->common.machine.qemu,
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
 		.backing = common_backing_name(&s->common),
@@ -157,6 +271,8 @@ static int resolve(struct settings *s, struct run_settings *run,
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
 	if (!rc && s->fault_text)
 		rc = parse_fault(s->fault_text, &run->fault, err);
+	if (!rc)
+		rc = resolve_qemu(s, run, err);
 	/* Without inline nobody checks before overwriting. */
 	if (!(run->verify & RUN_VERIFY_INLINE))
 		s->common.workload.check = false;
@@ -187,6 +303,8 @@ static json_t *params(const struct settings *s, const struct run_settings *run)
 	json_object_set_new(o, "fault",
 			    s->fault_text ? json_string(s->fault_text)
 					  : json_null());
+	json_object_set(o, "qemu_capabilities", run->capabilities);
+	json_object_set(o, "qemu_parameters", run->parameters);
 	json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));
 	json_object_set_new(o, "repeat", json_integer((json_int_t)s->repeat));
 	return o;
@@ -271,12 +389,13 @@ static int one(struct settings *s, struct run_settings *run, uint64_t index,
 static int run_all(struct settings *s, struct run_settings *run,
 		   struct result *result, struct error *err)
 {
-	char dir[RUNDIR_BYTES];
+	char dir[RUNDIR_BYTES], kernel[PATH_MAX];
 	uint64_t i;
 	int rc = rundir_create(dir, err);
 
 	if (rc)
 		return rc;
+	rc = common_kernel(&s->common, dir, kernel, &run->kernel, err);
 	run->dir = dir;
 	run->child = on_child;
 	for (i = 0; !rc && i < s->repeat && !interrupt_pending(); i++)
@@ -301,10 +420,7 @@ static int measure(struct settings *s, struct run_settings *run, int argc,
 	if (rc)
 		return EXIT_BROKEN;
 	result_set_params(result, params(s, run));
-	result_set_context(result, "vmm",
-			   json_pack("{s:s, s:s}", "name", "mini", "version",
-				     VMFERRY_VERSION));
-	result_set_context(result, "accelerator", json_string("kvm"));
+	common_context(&s->common, result);
 	result_summarize(result, sample_figures, sample_nr_figures);
 	rc = interrupt_catch();
 	if (!rc)
@@ -319,7 +435,8 @@ static int measure(struct settings *s, struct run_settings *run, int argc,
 
 int cmd_migrate(int argc, char **argv)
 {
-	static const struct option_spec *const tables[] = { common_options,
+	static const struct option_spec *const tables[] = { machine_options,
+							    common_options,
 							    options, NULL };
 	struct settings s = {
 		.downtime_ns = 300 * NSEC_PER_MSEC,
@@ -331,7 +448,7 @@ int cmd_migrate(int argc, char **argv)
 		.seed = 1,
 	};
 	struct error err = { "" };
-	struct run_settings run;
+	struct run_settings run = { .dir = NULL };
 	json_t *shown;
 	int rc, code;
 
@@ -352,6 +469,8 @@ int cmd_migrate(int argc, char **argv)
 	} else {
 		code = measure(&s, &run, argc, argv);
 	}
+	json_decref(run.capabilities);
+	json_decref(run.parameters);
 	common_exit(&s.common);
 	return code;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,15 +19,12 @@
 
 enum { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
-static const char *const vmms[] = { "mini", NULL };
 static const char *const backings[] = { "anon", "memfd", NULL };
 static const char *const progresses[] = { "auto", "always", "never", NULL };
 
 #define AT(field) offsetof(struct common_settings, field)
 
 const struct option_spec common_options[] = {
-	{ "vmm", OPTION_CHOICE, AT(vmm), "KIND", "the machine: mini (default)",
-	  0, 0, vmms },
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
 	  "guest memory, whole 2 MiB (default 512M)", 16ull << 20, 1ull << 40,
 	  NULL },
@@ -111,6 +109,13 @@ int common_resolve(struct common_settings *s, struct error *err)
 	if (s->ram_bytes % (2ull << 20))
 		return error_set(err, -EINVAL,
 				 "--ram must be a multiple of 2 MiB");
+	rc = machine_resolve(&s->machine, err);
+	if (!rc && s->machine.kind == DRIVE_QEMU && s->backing)
+		rc = error_set(err, -EINVAL,
+			       "--backing is for --vmm mini: QEMU keeps its "
+			       "own kind of RAM");
+	if (rc)
+		return rc;
 	rc = workload_parse(s->workload_text, s->ram_bytes, &s->workload, err);
 	if (!rc)
 		rc = check_json(s, err);
@@ -145,12 +150,46 @@ static json_t *workload_params(const struct workload *w)
 
 json_t *common_params(const struct common_settings *s)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o}", "vmm", vmms[s->vmm],
-			 "ram_bytes", (json_int_t)s->ram_bytes, "cpus",
-			 (json_int_t)s->cpus, "backing", common_backing_name(s),
-			 "kernel",
-			 result_string(s->kernel ? s->kernel : "built-in"),
-			 "workload", workload_params(&s->workload));
+	json_t *o = json_object();
+
+	machine_params(&s->machine, o);
+	json_object_set_new(o, "ram_bytes",
+			    json_integer((json_int_t)s->ram_bytes));
+	json_object_set_new(o, "cpus", json_integer((json_int_t)s->cpus));
+	json_object_set_new(o, "backing", json_string(common_backing_name(s)));
+	json_object_set_new(o, "kernel",
+			    result_string(s->kernel ? s->kernel : "built-in"));
+	json_object_set_new(o, "workload", workload_params(&s->workload));
+	return o;
+}
+
+int common_kernel(const struct common_settings *s, const char *dir, char *path,
+		  const char **ret_kernel, struct error *err)
+{
+	FILE *f;
+	int bad;
+
+	*ret_kernel = s->kernel;
+	if (s->kernel || s->machine.kind == DRIVE_MINI)
+		return 0;
+	snprintf(path, PATH_MAX, "%s/guest.elf", dir);
+	f = fopen(path, "wxe");
+	bad = !f || fwrite(s->image, 1, s->image_bytes, f) != s->image_bytes;
+	if ((f && fclose(f)) || bad)
+		return error_set(err, -EIO, "cannot write %s: %s", path,
+				 strerror(errno));
+	*ret_kernel = path;
+	return 0;
+}
+
+void common_context(const struct common_settings *s, struct result *result)
+{
+	result_set_context(result, "vmm",
+			   json_pack("{s:s, s:s}", "name",
+				     machine_vmm_name(&s->machine), "version",
+				     VMFERRY_VERSION));
+	result_set_context(result, "accelerator",
+			   json_string(machine_accel_name(&s->machine)));
 }
 
 FILE *common_out(const struct common_settings *s)

@@ -14,11 +14,12 @@
 #include "base/error.h"
 #include "drive/run.h"
 #include "report/result.h"
+#include "tools/machine_options.h"
 #include "tools/options.h"
 
 /* Every command's settings begin with this. */
 struct common_settings {
-	unsigned int vmm;
+	struct machine_choice machine; /* first */
 	uint64_t ram_bytes, cpus;
 	unsigned int backing;
 	const char *kernel;
@@ -46,6 +47,17 @@ const char *common_backing_name(const struct common_settings *s);
 
 /* The resolved configuration as the beginning of `params`. */
 json_t *common_params(const struct common_settings *s);
+
+/**
+ * common_kernel() - the guest image as a file, for a VMM that wants one.
+ * @path: room for PATH_MAX; the built-in image is written to @dir.
+ * @ret_kernel: --kernel, @path, or NULL: the mini VMM has its own.
+ */
+int common_kernel(const struct common_settings *s, const char *dir, char *path,
+		  const char **ret_kernel, struct error *err);
+
+/* context.vmm and context.accelerator. */
+void common_context(const struct common_settings *s, struct result *result);
 
 /* Where tables go: stdout, unless the document has that. */
 FILE *common_out(const struct common_settings *s);

@@ -113,6 +113,16 @@ static int parse_value(const struct option_spec *o, const char *text,
 	return 0;
 }
 
+static int add_item(const struct option_spec *o, const char *text,
+		    struct option_list *list, struct error *err)
+{
+	if (list->nr == OPTION_LIST_MAX)
+		return error_set(err, -EINVAL, "--%s is given too often",
+				 o->name);
+	list->item[list->nr++] = text;
+	return 0;
+}
+
 static int parse_option(const struct option_spec *o, const char *text,
 			void *settings, struct error *err)
 {
@@ -132,6 +142,8 @@ static int parse_option(const struct option_spec *o, const char *text,
 	case OPTION_STRING:
 		*(const char **)at = text;
 		return 0;
+	case OPTION_LIST:
+		return add_item(o, text, (struct option_list *)at, err);
 	case OPTION_CHOICE:
 		return parse_choice(o, text, (unsigned int *)at, err);
 	default:

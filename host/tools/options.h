@@ -21,6 +21,14 @@ enum option_kind {
 	OPTION_TIME, /* uint64_t, ns */
 	OPTION_NUMBER, /* uint64_t within min..max */
 	OPTION_CHOICE, /* unsigned int: index into `choices` */
+	OPTION_LIST, /* struct option_list: may be given again and again */
+};
+
+#define OPTION_LIST_MAX 32u
+
+struct option_list {
+	const char *item[OPTION_LIST_MAX]; /* into argv */
+	unsigned int nr;
 };
 
 struct option_spec {

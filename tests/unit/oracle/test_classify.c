@@ -42,7 +42,7 @@ static enum oracle_class classify(struct state *s)
 /* Is the page of @visit all zero? */
 static bool blank(const struct state *s, uint64_t visit)
 {
-	return s->o.content == ORACLE_CONTENT_ZERO && visit % 2;
+	return oracle_visit_blank(&s->o, s->gfn, visit);
 }
 
 static void right_pages_are_ok(struct state *s)
@@ -149,7 +149,7 @@ static void misplaced(struct state *s)
 	if (from == s->gfn)
 		return;
 	oracle_page(&s->o, from, visit, s->page);
-	if (blank(s, visit)) {
+	if (oracle_visit_blank(&s->o, from, visit)) {
 		assert_int_equal(classify(s), blank(s, s->visit)
 						      ? ORACLE_OK
 						      : ORACLE_ZEROED);
