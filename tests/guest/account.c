@@ -82,15 +82,14 @@ static void check_image(const struct bytes *ram, const struct bytes *elf,
 	uint64_t i;
 
 	for (i = 0; i < r->bytes; i++)
-		if (ram->data[r->gpa + i] !=
-		    image_byte(elf, r->gpa + i - base))
+		if (ram->data[r->gpa + i] != image_byte(elf, r->gpa + i - base))
 			wrong("image differs", r->gpa + i);
 }
 
 static void check_work(const struct bytes *ram, const struct abi_control *c)
 {
-	const struct abi_vcpu *v = (const void *)((const uint8_t *)c +
-						  c->vcpu_offset);
+	const struct abi_vcpu *v =
+		(const void *)((const uint8_t *)c + c->vcpu_offset);
 	struct oracle_history h;
 	uint32_t cpu;
 	uint64_t i;
@@ -117,7 +116,7 @@ int main(int argc, char **argv)
 {
 	const struct abi_control *c;
 	struct bytes ram, elf;
-	uint64_t gpa, sum[6] = { 0 };
+	uint64_t gpa, work_gpa = 0, sum[6] = { 0 };
 	uint32_t i;
 
 	if (argc != 4)
@@ -140,6 +139,8 @@ int main(int argc, char **argv)
 			continue;
 		}
 		sum[r->kind] += r->bytes;
+		if (r->kind == ABI_RAM_WORK && !work_gpa)
+			work_gpa = r->gpa;
 		if (r->kind == ABI_RAM_FREE)
 			check_free(&ram, r);
 		else if (r->kind == ABI_RAM_IMAGE)
@@ -148,7 +149,7 @@ int main(int argc, char **argv)
 	if (!nr_wrong && c->epoch.epoch)
 		check_work(&ram, c);
 	printf("free=%lu work=%lu image=%lu private=%lu firmware=%lu "
-	       "wrong=%lu\n",
-	       sum[1], sum[2], sum[3], sum[4], sum[5], nr_wrong);
+	       "work_gpa=%lu wrong=%lu\n",
+	       sum[1], sum[2], sum[3], sum[4], sum[5], work_gpa, nr_wrong);
 	return nr_wrong != 0;
 }
