@@ -102,9 +102,9 @@ static void set_oracle(const struct work_options *options, uint64_t nr_pages)
 		.pattern = options->pattern,
 		.write = options->write,
 		.content = options->content,
-		.ratio = options->content == ORACLE_CONTENT_RATIO ?
-				 options->ratio :
-				 0,
+		.ratio = options->content == ORACLE_CONTENT_RATIO
+				 ? options->ratio
+				 : 0,
 	};
 
 	take_ranges(&o, nr_pages);
@@ -222,8 +222,8 @@ static void print_bad(struct cpu *cpu)
 			      "found=%lu by=%s offset=%u bytes=%u",
 			      b->gfn, oracle_class_name(b->kind),
 			      b->expected_visit, b->found,
-			      b->found_by == ABI_FOUND_INLINE ? "inline" :
-								"verify",
+			      b->found_by == ABI_FOUND_INLINE ? "inline"
+							      : "verify",
 			      b->first_offset, b->nr_bytes);
 	}
 }

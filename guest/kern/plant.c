@@ -23,8 +23,13 @@
 
 enum plant_kind { PLANT_DR, PLANT_MSR, PLANT_LVT, PLANT_SPECIAL };
 
-enum plant_special { SPECIAL_TPR, SPECIAL_IRR, SPECIAL_GPR, SPECIAL_AVX,
-		     SPECIAL_AVX512 };
+enum plant_special {
+	SPECIAL_TPR,
+	SPECIAL_IRR,
+	SPECIAL_GPR,
+	SPECIAL_AVX,
+	SPECIAL_AVX512
+};
 
 #define WORD 0xffffffffull
 #define CANONICAL 0x00007fffffffffffull

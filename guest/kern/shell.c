@@ -300,11 +300,11 @@ static const struct {
 	const char *name;
 	void (*run)(char *words);
 } commands[] = {
-	{ "bench", cmd_bench },	  { "cycles", cmd_cycles },
-	{ "help", cmd_help },	  { "poweroff", cmd_poweroff },
-	{ "set", cmd_set },	  { "start", cmd_start },
-	{ "state", cmd_state },	  { "stats", cmd_stats },
-	{ "stop", cmd_stop },	  { "verify", cmd_verify },
+	{ "bench", cmd_bench }, { "cycles", cmd_cycles },
+	{ "help", cmd_help },	{ "poweroff", cmd_poweroff },
+	{ "set", cmd_set },	{ "start", cmd_start },
+	{ "state", cmd_state }, { "stats", cmd_stats },
+	{ "stop", cmd_stop },	{ "verify", cmd_verify },
 };
 
 static void cmd_help(char *words)

@@ -53,8 +53,12 @@ void worker_set_rate(struct cpu *cpu, uint64_t rate_bytes_per_s,
 	cpu->step_limit = cpu->vcpu->steps;
 }
 
+/* Jobs and commands halt too, and an interrupt that they took may have been
+ * for the loop: then there is no halt. */
 static void halt(struct cpu *cpu)
 {
+	if (cpu->attention)
+		return;
 	if (cpu->plant.seed)
 		plant_halt(cpu);
 	else
@@ -124,8 +128,8 @@ void worker_loop(struct cpu *cpu)
 		cpu->attention = 0;
 		smp_take_job(cpu);
 		if (!cpu->index) {
-			epoch_poll();
 			shell_poll();
+			epoch_poll();
 		}
 		if (cpu->mode == CPU_RUN)
 			worker_run(cpu);

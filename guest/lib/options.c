@@ -146,7 +146,7 @@ enum options_result options_set(struct work_options *options, const char *key,
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (string_equal(keys[i].key, key))
-			return keys[i].set(options, value) ? OPTIONS_OK :
-							     OPTIONS_BAD_VALUE;
+			return keys[i].set(options, value) ? OPTIONS_OK
+							   : OPTIONS_BAD_VALUE;
 	return OPTIONS_UNKNOWN_KEY;
 }

@@ -55,8 +55,8 @@ size_t print_text_v(char *to, size_t bytes, const char *format, va_list args)
 			put_string(&p, va_arg(args, const char *));
 		else if (*format == 'u' || *format == 'x')
 			put_number(&p,
-				   wide ? va_arg(args, unsigned long) :
-					  va_arg(args, unsigned int),
+				   wide ? va_arg(args, unsigned long)
+					: va_arg(args, unsigned int),
 				   *format == 'x' ? 16 : 10);
 		else if (*format == '%')
 			put(&p, '%');

@@ -22,8 +22,7 @@ static bool open_gap(struct rammap *map, uint32_t at)
 	return true;
 }
 
-void rammap_add(struct rammap *map, uint64_t start, uint64_t end,
-		uint32_t kind)
+void rammap_add(struct rammap *map, uint64_t start, uint64_t end, uint32_t kind)
 {
 	uint32_t at = 0;
 

@@ -86,8 +86,8 @@ uint64_t work_run(void *arg)
 	struct cpu *cpu = arg;
 
 	if (work.oracle.write != ORACLE_WRITE_STAMP)
-		return work.check ? run_steps(cpu, true, false) :
-				    run_steps(cpu, false, false);
-	return work.check ? run_steps(cpu, true, true) :
-			    run_steps(cpu, false, true);
+		return work.check ? run_steps(cpu, true, false)
+				  : run_steps(cpu, false, false);
+	return work.check ? run_steps(cpu, true, true)
+			  : run_steps(cpu, false, true);
 }

@@ -17,12 +17,12 @@
 #define CPUID_GIB_PAGES (1u << 26)
 
 /* entry.asm starts with these; the four directories are adjacent. */
-uint64_t paging_pml4[ENTRIES] __attribute__((section(".bss.page"),
-					     aligned(4096)));
-uint64_t paging_pdpt[ENTRIES] __attribute__((section(".bss.page"),
-					     aligned(4096)));
-uint64_t paging_pd[4 * ENTRIES] __attribute__((section(".bss.page"),
-					       aligned(4096)));
+uint64_t paging_pml4[ENTRIES]
+	__attribute__((section(".bss.page"), aligned(4096)));
+uint64_t paging_pdpt[ENTRIES]
+	__attribute__((section(".bss.page"), aligned(4096)));
+uint64_t paging_pd[4 * ENTRIES]
+	__attribute__((section(".bss.page"), aligned(4096)));
 
 struct paging_job {
 	uint64_t *pd; /* NULL: 1 GiB pages */

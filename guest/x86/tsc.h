@@ -11,5 +11,4 @@ void tsc_init(void);
 uint64_t tsc_hz(void);
 uint64_t tsc_to_us(uint64_t ticks);
 
-
 #endif

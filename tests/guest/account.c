@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 {
 	const struct abi_control *c;
 	struct bytes ram, elf;
-	uint64_t gpa, sum[6] = { 0 };
+	uint64_t gpa, work_gpa = 0, sum[6] = { 0 };
 	uint32_t i;
 
 	if (argc != 4)
@@ -139,6 +139,8 @@ int main(int argc, char **argv)
 			continue;
 		}
 		sum[r->kind] += r->bytes;
+		if (r->kind == ABI_RAM_WORK && !work_gpa)
+			work_gpa = r->gpa;
 		if (r->kind == ABI_RAM_FREE)
 			check_free(&ram, r);
 		else if (r->kind == ABI_RAM_IMAGE)
@@ -147,7 +149,7 @@ int main(int argc, char **argv)
 	if (!nr_wrong && c->epoch.epoch)
 		check_work(&ram, c);
 	printf("free=%lu work=%lu image=%lu private=%lu firmware=%lu "
-	       "wrong=%lu\n",
-	       sum[1], sum[2], sum[3], sum[4], sum[5], nr_wrong);
+	       "work_gpa=%lu wrong=%lu\n",
+	       sum[1], sum[2], sum[3], sum[4], sum[5], work_gpa, nr_wrong);
 	return nr_wrong != 0;
 }
