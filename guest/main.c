@@ -21,6 +21,10 @@
 /* The firmware's own data starts below this. */
 #define LOW_TOP 0x9f000ull
 
+#define LOW_END (1ull << 32)
+/* SeaBIOS 1.16 leaves 132 KiB 16 MiB below the top. */
+#define LEFTOVERS (17 * MIB)
+
 extern uint8_t image_start[], image_data[], image_end[];
 
 static struct rammap map;
@@ -50,6 +54,30 @@ static void map_ram(const struct boot_info *boot)
 		    ABI_RAM_PRIVATE);
 	rammap_mark(&map, boot->control_gpa,
 		    boot->control_gpa + boot->control_bytes, ABI_RAM_PRIVATE);
+}
+
+/* A BIOS leaves what it does not need any more near the top of low memory;
+ * free memory is zero. */
+static void clean_leftovers(const struct boot_info *boot)
+{
+	const struct abi_ram_range *r = NULL;
+	uint64_t start, end;
+	bool bios = false;
+	uint32_t i;
+
+	/* Its data area cuts the last page below 640 KiB in two. */
+	for (i = 0; i < boot->nr_ram; i++)
+		bios |= boot->ram[i].end < MIB &&
+			boot->ram[i].end % ABI_PAGE_BYTES;
+	for (i = 0; i < map.nr; i++)
+		if (map.range[i].kind == ABI_RAM_FREE &&
+		    map.range[i].gpa < LOW_END)
+			r = &map.range[i];
+	if (!bios || !r)
+		return;
+	end = r->gpa + r->bytes;
+	start = r->bytes > LEFTOVERS ? end - LEFTOVERS : r->gpa;
+	work_clean_now(start, end - start);
 }
 
 static void map_pages(void)
@@ -161,6 +189,7 @@ void guest_main(struct boot_info *boot)
 	problem = control_open(boot);
 	config_init(boot->cmdline);
 	map_ram(boot);
+	clean_leftovers(boot);
 	map_pages();
 	tsc_init();
 	apic_timer_init();

@@ -17,6 +17,7 @@ static struct {
 	struct rammap base; /* without a working set */
 	uint64_t used_pages; /* of work.all: written and not zeroed again */
 	uint64_t start_tsc;
+	uint32_t number; /* of the last epoch */
 	bool stop_when_filled;
 	uint32_t bad_events;
 } epoch;
@@ -96,7 +97,7 @@ static void set_oracle(const struct work_options *options, uint64_t nr_pages)
 {
 	struct oracle o = {
 		.seed = options->seed,
-		.epoch = control_area()->epoch.epoch + 1,
+		.epoch = ++epoch.number,
 		.nr_vcpus = smp_nr_cpus(),
 		.pattern = options->pattern,
 		.write = options->write,
@@ -318,6 +319,7 @@ void epoch_bench(uint64_t ms, uint64_t *ret_stores_per_s, uint64_t *ret_pages)
 	*ret_pages = nr_pages;
 	release_pages(0);
 	control_begin_change();
+	control_area()->epoch = (struct oracle){ 0 };
 	control_write_ram(&epoch.base);
 	control_end_change();
 	control_set_state(ABI_STATE_READY);

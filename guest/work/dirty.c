@@ -3,6 +3,7 @@
 #include "work/work.h"
 
 #include "lib/string.h"
+#include "work/page.h"
 #include "work/stall.h"
 
 struct work work;
@@ -16,7 +17,7 @@ uint64_t work_fill(void *arg)
 	while (v->filled < cpu->slice_pages && !cpu->attention) {
 		uint64_t gfn = oracle_gfn(o, cpu->slice_first + v->filled);
 
-		oracle_write_visit(o, gfn, 0, work_page(gfn));
+		page_write(o, gfn, 0);
 		compiler_barrier();
 		v->filled++;
 	}
@@ -37,10 +38,10 @@ uint64_t work_begin(void *arg)
 /*
  * The hot loop. Epoch and cursor are copied to locals whose address does not
  * leave this function: the stores to pages cannot alias them, and the compiler
- * keeps what it can in registers.
+ * keeps what it can in registers. @stamp: write=stamp, done in line.
  */
 static inline __attribute__((always_inline)) uint64_t
-run_steps(struct cpu *cpu, const bool check)
+run_steps(struct cpu *cpu, const bool check, const bool stamp)
 {
 	const struct oracle o = work.oracle;
 	struct oracle_cursor cursor = cpu->cursor;
@@ -50,19 +51,22 @@ run_steps(struct cpu *cpu, const bool check)
 	const uint32_t nr_bad = v->nr_bad;
 	uint64_t steps = v->steps, start = v->step_tsc;
 
+	if (stamp && o.write != ORACLE_WRITE_STAMP)
+		__builtin_unreachable();
 	if (v->wait_until_tsc > start)
 		start = v->wait_until_tsc;
 	while (steps < limit && !cpu->attention) {
 		uint64_t visit, end;
 		uint64_t gfn =
 			oracle_gfn(&o, oracle_cursor_next(&cursor, &o, &visit));
-		void *page = work_page(gfn);
 
 		if (check &&
-		    __builtin_expect(!oracle_page_ok(&o, gfn, visit - 1, page),
-				     0))
-			work_report_bad(cpu, gfn, visit - 1, ABI_FOUND_INLINE);
-		oracle_write_visit(&o, gfn, visit, page);
+		    __builtin_expect(!page_ok(&work.oracle, gfn, visit - 1), 0))
+			page_report_bad(cpu, gfn, visit - 1, ABI_FOUND_INLINE);
+		if (stamp)
+			oracle_write_visit(&o, gfn, visit, work_page(gfn));
+		else
+			page_write(&work.oracle, gfn, visit);
 		/* Page first, then counter: what the host relies on. */
 		compiler_barrier();
 		*(volatile uint64_t *)&v->steps = ++steps;
@@ -81,5 +85,9 @@ uint64_t work_run(void *arg)
 {
 	struct cpu *cpu = arg;
 
-	return work.check ? run_steps(cpu, true) : run_steps(cpu, false);
+	if (work.oracle.write != ORACLE_WRITE_STAMP)
+		return work.check ? run_steps(cpu, true, false) :
+				    run_steps(cpu, false, false);
+	return work.check ? run_steps(cpu, true, true) :
+			    run_steps(cpu, false, true);
 }

@@ -63,14 +63,12 @@ uint64_t work_zero(void *arg);
 /* A bare loop of stores: result[0] stores, result[1] ticks. */
 uint64_t work_bench(void *arg);
 
-/* Log a page that is not what it should be. */
-void work_report_bad(struct cpu *cpu, uint64_t gfn, uint64_t visit,
-		     enum abi_found_by found_by);
-
 /* Deny ring 3 every port. */
 uint64_t work_close_ports(void *arg);
 
 /* From ring 0: zero memory, in ring 3. */
 void work_zero_now(uint64_t gpa, uint64_t bytes);
+/* The same, but pages that are zero already are only read. */
+void work_clean_now(uint64_t gpa, uint64_t bytes);
 
 #endif

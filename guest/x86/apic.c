@@ -17,6 +17,7 @@
 #define ICR_INIT 0x500u
 #define ICR_STARTUP 0x600u
 #define LVT_DEADLINE 0x40000u
+#define CALIBRATIONS 4
 #define DIVIDE_BY_1 0xbu
 #define CPUID_X2APIC (1u << 21)
 #define CPUID_DEADLINE (1u << 24)
@@ -128,24 +129,37 @@ void apic_timer_start(void)
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
 
-/* Timer ticks in a millisecond of TSC. */
-static uint64_t apic_calibrate(void)
+uint32_t apic_count_down(uint64_t end_tsc)
 {
-	uint64_t end, start, ticks = tsc_hz() / 1000;
 	uint32_t left;
 
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
-	start = rdtsc();
 	apic_write(APIC_TIMER_INITIAL, ~0u);
 	do {
 		pause();
-		end = rdtsc();
-	} while (end - start < ticks);
-	left = apic_read(APIC_TIMER_CURRENT);
-	end = rdtsc();
+		left = apic_read(APIC_TIMER_CURRENT);
+	} while (rdtsc() < end_tsc);
 	apic_write(APIC_TIMER_INITIAL, 0);
-	return mul_div(~0u - left, 1ull << 32, end - start);
+	return left;
+}
+
+/* Timer ticks per TSC tick. Whatever disturbs a measurement makes the TSC's
+ * share longer: the largest of some ratios is the best. */
+static uint64_t apic_calibrate(void)
+{
+	uint64_t best = 0;
+	uint32_t i;
+
+	for (i = 0; i < CALIBRATIONS; i++) {
+		uint64_t start = rdtsc(), ratio;
+		uint32_t left = apic_count_down(start + tsc_hz() / 2000);
+
+		ratio = mul_div(~0u - left, 1ull << 32, rdtsc() - start);
+		if (ratio > best)
+			best = ratio;
+	}
+	return best;
 }
 
 void apic_timer_init(void)

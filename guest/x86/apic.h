@@ -30,6 +30,10 @@ void apic_init(void);
 /* Choose and, if it must be, calibrate the timer. Once, after tsc_init(). */
 void apic_timer_init(void);
 
+/* Let the timer count down from ~0 until the TSC is @end_tsc. Return: what is
+ * left. */
+uint32_t apic_count_down(uint64_t end_tsc);
+
 /* Set up the running vCPU's timer; after apic_timer_init(). */
 void apic_timer_start(void);
 

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "drive/console.h"
 #include "drive/guest_view.h"
-#include "drive/sampler.h"
 #include "drive/stall.h"
 
 #define COMMAND_TIMEOUT_MS 120000
@@ -18,20 +17,18 @@ static int watch(const struct boot_settings *set, struct drive_vm *vm,
 		 struct boot_sample *out, struct error *err)
 {
 	uint64_t begin, cpu, steps, span;
-	unsigned int nr_vcpus;
-	const struct abi_vcpu *vcpu = drive_vm_counters(vm, &nr_vcpus);
-	int rc;
+	struct counters count;
+	int rc = drive_vm_counters(vm, NULL, &count, NULL, err);
 
-	if (!vcpu)
-		return error_set(err, -EPROTO,
-				 "the guest's control area makes no sense");
+	if (rc)
+		return rc;
 	cpu = drive_vm_cpu_ns(vm);
-	steps = sampler_steps(vcpu, nr_vcpus);
+	steps = counters_steps(&count);
 	begin = clock_now_ns();
 	rc = drive_vm_sleep(vm, begin + set->duration_ns, err);
 	if (rc)
 		return rc;
-	out->steps = sampler_steps(vcpu, nr_vcpus) - steps;
+	out->steps = counters_steps(&count) - steps;
 	span = clock_now_ns() - begin;
 	cpu = drive_vm_cpu_ns(vm) - cpu;
 	out->watched_s = (double)span / 1e9;

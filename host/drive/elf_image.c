@@ -203,6 +203,8 @@ int elf_image_load(const void *elf, size_t bytes, uint64_t gpa,
 			      (unsigned long long)gpa);
 	if (r)
 		return r;
+	if (!image.bytes)
+		return -EPROTO;
 	image.data = calloc(1, image.bytes);
 	image.page_kind = calloc(1, image.bytes / ABI_PAGE_BYTES);
 	if (!image.data || !image.page_kind) {

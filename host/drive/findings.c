@@ -69,12 +69,12 @@ static void drop_repeated(struct findings *f)
 /* Bottom-up merge sort: qsort() is not stable, and who came first matters. */
 int findings_sort(struct findings *f)
 {
-	struct finding *from = f->item, *to, *spare;
+	struct finding *from = f->item, *to;
 	size_t width, at;
 
 	if (f->nr < 2)
 		return 0;
-	spare = to = reallocarray(NULL, f->room, sizeof(*to));
+	to = reallocarray(NULL, f->room, sizeof(*to));
 	if (!to)
 		return -ENOMEM;
 	for (width = 1; width < f->nr; width *= 2) {
@@ -86,11 +86,10 @@ int findings_sort(struct findings *f)
 			merge_halves(to + at, from + at, nr_a, from + at + nr_a,
 				     nr_b);
 		}
-		spare = from;
-		from = to;
-		to = spare;
+		f->item = to;
+		to = from;
+		from = f->item;
 	}
-	f->item = from;
 	free(to);
 	drop_repeated(f);
 	return 0;

@@ -181,26 +181,38 @@ static int check_stalls(const struct guest_view *view, struct error *err)
 	return 0;
 }
 
-/* Copies the area, twice its header: an epoch being rewritten shows. */
+/* The area's sequence number, by itself. */
+static int read_seq(const struct ram *ram, const struct guest_view *view,
+		    uint64_t *ret_seq)
+{
+	return ram_read(ram,
+			view->gpa + offsetof(struct abi_control, epoch_seq),
+			ret_seq, sizeof(*ret_seq));
+}
+
+/* Copies the area between two looks at the sequence number, so that an epoch
+ * that is rewritten meanwhile shows. */
 static int read_area(const struct ram *ram, struct guest_view *view,
 		     struct error *err)
 {
 	struct abi_control *c = &view->control;
-	struct abi_control before;
-	int r = ram_read(ram, view->gpa, &before, sizeof(before));
+	uint64_t before = 0, after = 0;
+	int r = read_seq(ram, view, &before);
 
 	if (!r)
 		r = ram_read(ram, view->gpa, view->area, view->bytes);
+	if (!r)
+		r = read_seq(ram, view, &after);
 	if (r)
 		return error_set(err, r,
-				 "cannot read the guest's control "
-				 "area at 0x%llx: %s",
+				 "cannot read the guest's control area at "
+				 "0x%llx: %s",
 				 (unsigned long long)view->gpa, strerror(-r));
 	memcpy(c, view->area, sizeof(*c));
 	r = check_header(c, view->bytes, err);
 	if (r)
 		return r;
-	if (c->epoch_seq % 2 || c->epoch_seq != before.epoch_seq)
+	if (c->epoch_seq % 2 || c->epoch_seq != before || c->epoch_seq != after)
 		return error_set(err, -EAGAIN,
 				 "the guest is rewriting its epoch");
 	return check_parts(c, err);

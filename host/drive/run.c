@@ -33,7 +33,7 @@ int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
 				    &ready, err);
 
 	if (!rc)
-		rc = drive_vm_map(vm, err);
+		rc = drive_vm_map(vm, NULL, err);
 	if (!rc)
 		*ret_ready_ms =
 			(double)(ready.arrived_ns - vm->started_ns) / 1e6;
@@ -74,11 +74,14 @@ static void vm_params(const struct run *r, const char *name,
 		      struct drive_vm_params *p)
 {
 	*p = (struct drive_vm_params){
+		.kind = r->set->kind,
+		.qemu = r->set->qemu,
 		.name = name,
 		.dir = r->set->dir,
 		.ram_bytes = r->set->ram_bytes,
 		.nr_vcpus = r->set->nr_vcpus,
 		.backing = r->set->backing,
+		.kernel = r->set->kernel,
 	};
 }
 
@@ -89,7 +92,8 @@ static int boot_source(struct run *r, struct error *err)
 
 	run_stage(r, "boot");
 	vm_params(r, "source", &p);
-	p.kernel = r->set->kernel;
+	if (r->set->qemu_source)
+		p.qemu.binary = r->set->qemu_source;
 	rc = drive_vm_start(&p, &r->source, err);
 	tell_child(r, 0, r->source.pid);
 	if (!rc)
@@ -110,14 +114,10 @@ static int start_source(struct run *r, struct error *err)
 		rc = not_usage(console_command(r->source.console,
 					       REPLY_TIMEOUT_MS, NULL, err,
 					       "state plant"));
-	if (rc)
-		return rc;
-	r->source_vcpu = drive_vm_counters(&r->source, &r->nr_vcpus);
-	if (!r->source_vcpu)
-		return error_set(err, -EPROTO,
-				 "the guest's control area makes no sense");
-	r->tsc_hz = r->source.control->tsc_hz;
-	return 0;
+	if (!rc)
+		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
+				       &r->tsc_hz, err);
+	return rc;
 }
 
 static int start_target(struct run *r, struct error *err)
@@ -126,30 +126,24 @@ static int start_target(struct run *r, struct error *err)
 	int rc;
 
 	vm_params(r, "target", &p);
+	if (r->set->qemu_target)
+		p.qemu.binary = r->set->qemu_target;
 	p.incoming = r->address;
 	p.paused = r->hold;
 	p.die_at = r->set->fault;
 	rc = drive_vm_start(&p, &r->target, err);
 	tell_child(r, 1, r->target.pid);
 	if (!rc)
-		rc = drive_vm_map(&r->target, err);
-	if (rc)
-		return rc;
-	if (r->target.control_bytes != r->source.control_bytes)
-		return error_set(err, -EPROTO,
-				 "source and target differ in their control "
-				 "areas");
-	/* Not filled in yet, but the same machine has the same layout. */
-	r->target_vcpu = (const void *)((const char *)r->target.control +
-					((const char *)r->source_vcpu -
-					 (const char *)r->source.control));
-	return 0;
+		rc = drive_vm_map(&r->target, &r->source, err);
+	if (!rc)
+		rc = drive_vm_counters(&r->target, &r->source, &r->target_count,
+				       NULL, err);
+	return rc;
 }
 
-static void mark(struct run_mark *m, const struct abi_vcpu *vcpu,
-		 unsigned int nr_vcpus)
+static void mark(struct run_mark *m, const struct counters *count)
 {
-	m->steps = sampler_steps(vcpu, nr_vcpus);
+	m->steps = counters_steps(count);
 	m->ns = clock_now_ns();
 }
 
@@ -158,12 +152,12 @@ static int warm_up(struct run *r, struct error *err)
 	int rc;
 
 	run_stage(r, "warm-up");
-	mark(&r->warm, r->source_vcpu, r->nr_vcpus);
+	mark(&r->warm, &r->source_count);
 	rc = drive_vm_sleep(&r->source, r->warm.ns + r->set->warmup_ns, err);
 	if (rc)
 		return rc;
-	rc = sampler_start(r->source_vcpu, r->target_vcpu, r->nr_vcpus,
-			   r->tsc_hz, &r->sampler);
+	rc = sampler_start(&r->source_count, &r->target_count, r->tsc_hz,
+			   &r->sampler);
 	if (rc)
 		error_set(err, rc, "cannot start the sampler: %s",
 			  strerror(-rc));
@@ -211,16 +205,15 @@ static int held(struct run *r, struct error *err)
 /* After `go` the source must stand still, whatever it says. */
 static int check_source_stands(struct run *r, struct error *err)
 {
-	uint64_t steps = sampler_steps(r->source_vcpu, r->nr_vcpus);
+	uint64_t steps = counters_steps(&r->source_count);
 	char status[32];
 	int rc = drive_vm_status(&r->source, status, err);
 
 	if (rc)
 		return rc;
 	clock_sleep_until_ns(clock_now_ns() + 20 * NSEC_PER_MSEC);
-	r->out->two_runners =
-		!strcmp(status, "running") ||
-		sampler_steps(r->source_vcpu, r->nr_vcpus) != steps;
+	r->out->two_runners = !strcmp(status, "running") ||
+			      counters_steps(&r->source_count) != steps;
 	return 0;
 }
 
@@ -228,7 +221,7 @@ static int after_success(struct run *r, struct error *err)
 {
 	int rc;
 
-	mark(&r->end, r->source_vcpu, r->nr_vcpus);
+	mark(&r->end, &r->source_count);
 	if (r->hold) {
 		if (r->stop_ns)
 			r->end.ns = r->stop_ns;
@@ -246,7 +239,7 @@ static int after_success(struct run *r, struct error *err)
 	rc = drive_vm_sleep(&r->target, clock_now_ns() + r->set->after_ns, err);
 	if (rc)
 		return rc;
-	mark(&r->after, r->target_vcpu, r->nr_vcpus);
+	mark(&r->after, &r->target_count);
 	rc = check_source_stands(r, err);
 	run_stage(r, "verify");
 	if (!rc)
@@ -259,7 +252,7 @@ static int after_success(struct run *r, struct error *err)
 /* Before `go` a failure must leave the source running, and right. */
 static int after_failure(struct run *r, struct error *err)
 {
-	uint64_t steps = sampler_steps(r->source_vcpu, r->nr_vcpus);
+	uint64_t steps = counters_steps(&r->source_count);
 	uint64_t deadline = clock_now_ns() + NSEC_PER_SEC;
 	char status[32];
 	int rc;
@@ -272,11 +265,10 @@ static int after_failure(struct run *r, struct error *err)
 	r->out->source.checked = true;
 	if (strcmp(status, "running"))
 		return check_source_stands(r, err);
-	while (sampler_steps(r->source_vcpu, r->nr_vcpus) == steps &&
+	while (counters_steps(&r->source_count) == steps &&
 	       clock_now_ns() < deadline)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
-	r->out->source.running =
-		sampler_steps(r->source_vcpu, r->nr_vcpus) > steps;
+	r->out->source.running = counters_steps(&r->source_count) > steps;
 	return run_check_after(r, &r->source, &r->out->source.integrity, err);
 }
 

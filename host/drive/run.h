@@ -36,6 +36,11 @@ struct run_progress {
 
 struct run_settings {
 	const char *dir; /* private, exists: sockets and logs */
+	enum drive_kind kind;
+	struct drive_qemu qemu;
+	const char *qemu_source, *qemu_target; /* other binaries, or NULL */
+	json_t *capabilities; /* QEMU's, {NAME: BOOL}; NULL = none */
+	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
 	const char *backing;

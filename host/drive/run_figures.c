@@ -146,8 +146,8 @@ void run_figures(struct run *r)
 	struct run_sample *o = r->out;
 	uint64_t blackout;
 
-	o->total_ms = own_number(r->source_stats, "total-ns") / 1e6;
-	o->setup_ms = own_number(r->source_stats, "setup-ns") / 1e6;
+	o->total_ms = between(r->begin.ns, r->done_ns);
+	o->setup_ms = between(r->begin.ns, r->active_ns);
 	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
 	o->downtime_ms = between(r->stop_ns, r->resume_ns);

@@ -19,8 +19,7 @@ struct run {
 	char address[200]; /* of the migration */
 	bool hold; /* the target waits for our `cont` */
 	uint64_t tsc_hz;
-	unsigned int nr_vcpus;
-	const struct abi_vcpu *source_vcpu, *target_vcpu;
+	struct counters source_count, target_count;
 	struct sampler *sampler;
 	struct sampler_result seen;
 	bool have_seen;
@@ -28,7 +27,8 @@ struct run {
 	/* Rates between them. The workload stops at the source at `end` and
 	 * goes on at the target from `again`. */
 	struct run_mark warm, begin, end, again, after;
-	uint64_t stop_ns, resume_ns; /* events, on arrival; 0 = none */
+	/* Events, on arrival; 0 = none. */
+	uint64_t active_ns, stop_ns, resume_ns, done_ns;
 	uint64_t source_cpu_ns, target_cpu_ns; /* at the beginning */
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
 };

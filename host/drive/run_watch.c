@@ -13,31 +13,58 @@
 /* A cancelled migration that takes longer to end never will. */
 #define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
 
-static int set_up(struct run *r, struct error *err)
+/* QEMU reads 0 as "send nothing": this is more than any link. */
+#define QEMU_NO_LIMIT_BYTES_PER_S (1ll << 40)
+
+static json_t *parameters(const struct run *r)
 {
 	const struct run_settings *s = r->set;
-	json_t *params = json_pack(
-		"{s:I, s:I}", "max-bandwidth",
-		(json_int_t)s->max_bandwidth_bytes_per_s, "downtime-limit",
-		(json_int_t)(s->downtime_limit_ns / NSEC_PER_MSEC));
-	int rc;
+	json_int_t limit = (json_int_t)s->max_bandwidth_bytes_per_s;
+	json_t *o;
 
+	if (s->kind == DRIVE_QEMU && !limit)
+		limit = QEMU_NO_LIMIT_BYTES_PER_S;
+	o = json_pack("{s:I, s:I}", "max-bandwidth", limit, "downtime-limit",
+		      (json_int_t)(s->downtime_limit_ns / NSEC_PER_MSEC));
 	if (s->sabotage.count && s->sabotage.kind == SABOTAGE_SKIP_DIRTY)
-		json_object_set_new(params, "x-sabotage-skip-dirty",
+		json_object_set_new(o, "x-sabotage-skip-dirty",
 				    json_pack("{s:I, s:I}", "count",
 					      (json_int_t)s->sabotage.count,
 					      "seed",
 					      (json_int_t)s->sabotage.seed));
-	rc = drive_vm_execute(&r->source, "migrate-set-capabilities",
-			      json_pack("{s:[{s:s, s:b}]}", "capabilities",
-					"capability", "events", "state", 1),
-			      NULL, err);
-	if (rc) {
-		json_decref(params);
-		return rc;
-	}
-	return drive_vm_execute(&r->source, "migrate-set-parameters", params,
-				NULL, err);
+	/* What the user says by QEMU's own names wins. */
+	if (s->parameters)
+		json_object_update(o, s->parameters);
+	return o;
+}
+
+static json_t *capability(const char *name, bool state)
+{
+	return json_pack("{s:s, s:b}", "capability", name, "state", state);
+}
+
+static json_t *capabilities(const struct run *r)
+{
+	json_t *list = json_array(), *state;
+	const char *name;
+
+	json_array_append_new(list, capability("events", true));
+	json_object_foreach (r->set->capabilities, name, state)
+		json_array_append_new(list,
+				      capability(name, json_is_true(state)));
+	return json_pack("{s:o}", "capabilities", list);
+}
+
+static int set_up(struct run *r, struct drive_vm *vm, struct error *err)
+{
+	int rc = drive_vm_execute(vm, "migrate-set-capabilities",
+				  capabilities(r), NULL, err);
+
+	if (!rc)
+		rc = drive_vm_execute(vm, "migrate-set-parameters",
+				      parameters(r), NULL, err);
+	/* Refused by name: the user's word was wrong for this VMM. */
+	return rc == -EREMOTEIO ? -EINVAL : rc;
 }
 
 static uint64_t number(json_t *object, const char *key)
@@ -65,20 +92,43 @@ static void show(const struct run *r, json_t *stats)
 		r->set->progress(r->set->progress_ctx, &p);
 }
 
-static bool ended(const char *status)
+/* QEMU can say `completed` before its figures are filled in. */
+static bool ended(json_t *stats)
 {
-	return !strcmp(status, "completed") || !strcmp(status, "failed") ||
-	       !strcmp(status, "cancelled");
+	const char *status =
+		json_string_value(json_object_get(stats, "status"));
+
+	if (!status)
+		return false;
+	if (!strcmp(status, "completed"))
+		return json_object_get(stats, "total-time");
+	return !strcmp(status, "failed") || !strcmp(status, "cancelled");
 }
 
-/* Sleeps until the source says something, or the next look is due. */
-static void wait_a_moment(struct run *r)
+static void note_event(struct run *r, const struct qmp_event *event)
+{
+	const char *status =
+		json_string_value(json_object_get(event->data, "status"));
+
+	if (!status)
+		return;
+	if (!strcmp(status, "active") && !r->active_ns)
+		r->active_ns = event->arrived_ns;
+	if (!strcmp(status, "completed"))
+		r->done_ns = event->arrived_ns;
+}
+
+/* Takes what the source has said by then, or waits for its next word. */
+static void listen_until(struct run *r, uint64_t deadline_ns)
 {
 	struct qmp_event event;
 
-	if (!qmp_client_wait_event(r->source.qmp, "MIGRATION",
-				   clock_now_ns() + LOOK_PERIOD_NS, &event))
+	while (!qmp_client_wait_event(r->source.qmp, "MIGRATION", deadline_ns,
+				      &event)) {
+		note_event(r, &event);
 		qmp_event_exit(&event);
+		deadline_ns = 0;
+	}
 }
 
 /* Polls the source until the migration has ended; its last word stays in
@@ -97,10 +147,8 @@ static int wait_end(struct run *r, struct error *err)
 				      &r->source_stats, err);
 		if (rc)
 			return rc;
-		status = json_string_value(
-			json_object_get(r->source_stats, "status"));
 		show(r, r->source_stats);
-		if (status && ended(status))
+		if (ended(r->source_stats))
 			break;
 		if (clock_now_ns() > deadline) {
 			if (cancelled)
@@ -112,8 +160,10 @@ static int wait_end(struct run *r, struct error *err)
 			drive_vm_execute(&r->source, "migrate_cancel", NULL,
 					 NULL, NULL);
 		}
-		wait_a_moment(r);
+		listen_until(r, clock_now_ns() + LOOK_PERIOD_NS);
 	}
+	listen_until(r, 0);
+	status = json_string_value(json_object_get(r->source_stats, "status"));
 	r->out->completed = !strcmp(status, "completed");
 	return 0;
 }
@@ -154,14 +204,17 @@ static uint64_t take_event(struct drive_vm *vm, const char *name,
 int run_watch(struct run *r, struct error *err)
 {
 	uint64_t patience;
-	int rc = set_up(r, err);
+	int rc = set_up(r, &r->source, err);
 
+	/* The mini VMM's target has nothing to be told. */
+	if (!rc && r->set->kind == DRIVE_QEMU)
+		rc = set_up(r, &r->target, err);
 	if (rc)
 		return rc;
 	qmp_client_drain_events(r->source.qmp);
 	r->source_cpu_ns = drive_vm_cpu_ns(&r->source);
 	r->target_cpu_ns = drive_vm_cpu_ns(&r->target);
-	r->begin.steps = sampler_steps(r->source_vcpu, r->nr_vcpus);
+	r->begin.steps = counters_steps(&r->source_count);
 	r->begin.ns = clock_now_ns();
 	rc = drive_vm_execute(&r->source, "migrate",
 			      json_pack("{s:s}", "uri", r->address), NULL, err);

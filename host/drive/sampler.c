@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread that watches step counters in shared memory. */
+/* A thread that watches step counters. */
 #include "drive/sampler.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
 struct sampler {
-	const struct abi_vcpu *source, *target;
+	const struct counters *source, *target;
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_bool moved; /* see sampler_all_moved() */
@@ -18,14 +19,12 @@ struct sampler {
 	struct sampler_result result;
 };
 
-static uint64_t load(const uint64_t *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-}
-
 static uint64_t tsc_to_ns(const struct sampler_clock *c, uint64_t tsc)
 {
-	return (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC / c->tsc_hz);
+	/* Not asked for without a frequency: see have_offset. */
+	return c->tsc_hz ? (uint64_t)((unsigned __int128)tsc * NSEC_PER_SEC /
+				      c->tsc_hz)
+			 : 0;
 }
 
 static void see_clock(struct sampler_clock *c, const struct sampler_look *look)
@@ -84,32 +83,41 @@ static bool all_moved(const struct sampler_result *r)
 
 /* The target first: what was copied to it can't be ahead of the source's
  * counter if that is read later. */
-static void take_look(const struct abi_vcpu *source,
-		      const struct abi_vcpu *target, struct sampler_look *look)
+static void look_at_all(struct sampler *s, bool first)
 {
-	look->target_steps = load(&target->steps);
-	look->target_tsc = load(&target->step_tsc);
-	look->steps = load(&source->steps);
-	look->step_tsc = load(&source->step_tsc);
-	look->wait_until_tsc = load(&source->wait_until_tsc);
-	look->now_ns = clock_now_ns();
+	struct abi_vcpu target[ABI_MAX_VCPUS], source[ABI_MAX_VCPUS];
+	uint64_t now;
+	unsigned int i;
+
+	/* A process that is gone makes no progress. */
+	if (counters_read(s->target, target))
+		memset(target, 0, sizeof(target));
+	if (counters_read(s->source, source))
+		return;
+	now = clock_now_ns();
+	for (i = 0; i < s->result.nr_vcpus; i++) {
+		const struct sampler_look look = {
+			.target_steps = target[i].steps,
+			.target_tsc = target[i].step_tsc,
+			.steps = source[i].steps,
+			.step_tsc = source[i].step_tsc,
+			.wait_until_tsc = source[i].wait_until_tsc,
+			.now_ns = now,
+		};
+
+		sampler_see(&s->clock, &s->result.vcpu[i], &look, first);
+	}
 }
 
 static void *watch(void *arg)
 {
 	struct sampler *s = arg;
 	struct sampler_result *r = &s->result;
-	struct sampler_look look;
 	uint64_t before = 0, now;
-	unsigned int i;
 
 	while (!atomic_load(&s->stop)) {
 		now = clock_now_ns();
-		for (i = 0; i < r->nr_vcpus; i++) {
-			take_look(&s->source[i], &s->target[i], &look);
-			sampler_see(&s->clock, &r->vcpu[i], &look,
-				    !r->nr_samples);
-		}
+		look_at_all(s, !r->nr_samples);
 		atomic_store(&s->moved, all_moved(r));
 		if (r->nr_samples++ && now - before > r->longest_period_ns)
 			r->longest_period_ns = now - before;
@@ -119,21 +127,18 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int sampler_start(const struct abi_vcpu *source, const struct abi_vcpu *target,
-		  unsigned int nr_vcpus, uint64_t tsc_hz,
-		  struct sampler **ret_sampler)
+int sampler_start(const struct counters *source, const struct counters *target,
+		  uint64_t tsc_hz, struct sampler **ret_sampler)
 {
 	struct sampler *s = calloc(1, sizeof(*s));
 	int rc;
 
 	if (!s)
 		return -ENOMEM;
-	if (nr_vcpus > ABI_MAX_VCPUS)
-		nr_vcpus = ABI_MAX_VCPUS;
 	s->source = source;
 	s->target = target;
 	s->clock.tsc_hz = tsc_hz;
-	s->result.nr_vcpus = nr_vcpus;
+	s->result.nr_vcpus = source->nr_vcpus;
 	rc = -pthread_create(&s->thread, NULL, watch, s);
 	if (rc) {
 		free(s);
@@ -156,16 +161,6 @@ void sampler_stop(struct sampler *s, struct sampler_result *ret_result)
 bool sampler_all_moved(struct sampler *s)
 {
 	return atomic_load(&s->moved);
-}
-
-uint64_t sampler_steps(const struct abi_vcpu *vcpu, unsigned int nr_vcpus)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr_vcpus; i++)
-		sum += load(&vcpu[i].steps);
-	return sum;
 }
 
 bool sampler_blackout_ns(const struct sampler_result *r, uint64_t *ret_ns)

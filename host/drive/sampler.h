@@ -2,8 +2,8 @@
 /*
  * Watches the guest's step counters from outside while it moves.
  *
- * A thread reads the counters of the source's and of the target's control area
- * in shared memory. A step seen on the target counts as progress only above
+ * A thread reads the counters of the source's and of the target's control area,
+ * in shared memory or from their processes. A step seen on the target counts as progress only above
  * the source's counter, read after it: until then the target's area holds
  * copies, and a copy is never ahead of the original.
  */
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control.h"
+#include "drive/counters.h"
 
 #define SAMPLER_PERIOD_NS 100000ull
 
@@ -62,16 +62,11 @@ struct sampler;
 
 /**
  * sampler_start() - begin to watch.
- * @source: the counters of the source, mapped; @nr_vcpus of them.
- * @target: the same in the target's area.
+ * @source, @target: of the same number of vCPUs; must outlive the sampler.
  * @tsc_hz: the guest's; 0 = unknown (no correction for pacing).
  */
-int sampler_start(const struct abi_vcpu *source, const struct abi_vcpu *target,
-		  unsigned int nr_vcpus, uint64_t tsc_hz,
-		  struct sampler **ret_sampler);
-
-/* Sum of these step counters now. */
-uint64_t sampler_steps(const struct abi_vcpu *vcpu, unsigned int nr_vcpus);
+int sampler_start(const struct counters *source, const struct counters *target,
+		  uint64_t tsc_hz, struct sampler **ret_sampler);
 
 /* Ends the thread, gives what it saw (may be NULL) and frees it. */
 void sampler_stop(struct sampler *s, struct sampler_result *ret_result);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A mini VMM as a child process. */
+/* A VMM as a child process. */
 #include "drive/vm.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,58 +19,40 @@
 #include "base/clock.h"
 #include "control.h"
 #include "drive/console.h"
+#include "drive/guest_view.h"
+#include "drive/vm_kind.h"
 #include "qmp/client.h"
 
 #define QMP_TIMEOUT_MS 20000
 #define QUIT_TIMEOUT_MS 3000
-#define MAX_ARGS 40
 
 /* Exit code by which a vmferry says that this host cannot do it. */
 #define EXIT_CANNOT_RUN 77
+/* What a shell says when there is no such program. */
+#define EXIT_NO_PROGRAM 127
 
-struct arguments {
-	char *arg[MAX_ARGS];
-	unsigned int nr;
+static const struct drive_kind_ops *const kinds[] = {
+	[DRIVE_MINI] = &drive_mini,
+	[DRIVE_QEMU] = &drive_qemu,
 };
 
-static void add(struct arguments *a, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void add(struct arguments *a, const char *format, ...)
+void drive_args_add(struct drive_args *a, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	if (a->nr + 1 < MAX_ARGS && vasprintf(&a->arg[a->nr], format, ap) >= 0)
+	if (a->nr + 1 < DRIVE_MAX_ARGS &&
+	    vasprintf(&a->arg[a->nr], format, ap) >= 0)
 		a->nr++;
 	va_end(ap);
 }
 
-static void mini_arguments(struct arguments *a, const struct drive_vm_params *p,
-			   int qmp_fd, int serial_fd)
-{
-	add(a, "vmferry");
-	add(a, "vmm");
-	add(a, "--ram=%" PRIu64, p->ram_bytes);
-	add(a, "--cpus=%u", p->nr_vcpus);
-	add(a, "--backing=%s", p->backing);
-	add(a, "--qmp=fd:%d", qmp_fd);
-	add(a, "--serial=fd:%d", serial_fd);
-	if (p->kernel)
-		add(a, "--kernel=%s", p->kernel);
-	if (p->incoming)
-		add(a, "--incoming=%s", p->incoming);
-	if (p->die_at)
-		add(a, "--die-at=%s", p->die_at);
-	if (p->paused)
-		add(a, "--paused");
-}
-
 /* In the child: only async-signal-safe calls until exec. */
-static void become_vmm(char *const *argv, int log_fd, const int *keep_fds,
-		       pid_t parent)
+static void become_vmm(const char *program, char *const *argv, int log_fd,
+		       const int *keep_fds, pid_t parent)
 {
 	int i, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
 
 	/* No orphan, whatever happens to the driver. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -85,8 +65,13 @@ static void become_vmm(char *const *argv, int log_fd, const int *keep_fds,
 	dup2(log_fd, STDERR_FILENO);
 	for (i = 0; i < 2; i++)
 		fcntl(keep_fds[i], F_SETFD, 0);
-	execv("/proc/self/exe", argv);
-	_exit(99);
+	/* Those that the driver waits for are blocked in it. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(program, argv);
+	dprintf(STDERR_FILENO, "cannot execute %s: %s\n", program,
+		strerror(errno));
+	_exit(EXIT_NO_PROGRAM);
 }
 
 /* The last line of the log: a VMM that ends early says there why. */
@@ -106,7 +91,7 @@ static void last_words(const struct drive_vm *vm, char *text, size_t room)
 }
 
 /* Waits up to @timeout_ms for the process to end and reaps it. */
-static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
+static bool reap(struct drive_vm *vm, int timeout_ms)
 {
 	uint64_t deadline =
 		clock_now_ns() + (uint64_t)timeout_ms * NSEC_PER_MSEC;
@@ -124,8 +109,7 @@ static bool reap(struct drive_vm *vm, int timeout_ms, int *ret_status)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
 	}
 	vm->pid = 0;
-	if (ret_status)
-		*ret_status = status;
+	vm->wait_status = pid > 0 ? status : -1;
 	return true;
 }
 
@@ -136,10 +120,12 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 	char words[400];
 	int status;
 
-	if (!reap(vm, 500, &status))
+	if (!reap(vm, 500) || vm->wait_status == -1)
 		return rc;
+	status = vm->wait_status;
 	last_words(vm, words, sizeof(words));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CANNOT_RUN)
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_CANNOT_RUN ||
+				  WEXITSTATUS(status) == EXIT_NO_PROGRAM))
 		rc = -ENODEV;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 		rc = -EINVAL;
@@ -154,11 +140,20 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 	return rc;
 }
 
+/* QEMU exits with 1 whatever it is that it does not want. */
+static int refusal(const struct drive_vm *vm, int rc, const char *words)
+{
+	if (vm->kind != &drive_qemu || vm->wait_status == -1 ||
+	    !WIFEXITED(vm->wait_status) || WEXITSTATUS(vm->wait_status) != 1)
+		return rc;
+	return strstr(words, "KVM") ? -ENODEV : -EINVAL;
+}
+
 static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,
 		 int qmp_fd, int serial_fd, struct error *err)
 {
 	int keep[2] = { qmp_fd, serial_fd }, log_fd, rc = 0;
-	struct arguments a = { .nr = 0 };
+	struct drive_args a = { .nr = 0 };
 	pid_t parent = getpid(), pid;
 
 	log_fd = open(vm->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
@@ -166,11 +161,11 @@ static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,
 	if (log_fd < 0)
 		return error_set(err, -errno, "cannot write %s: %s",
 				 vm->log_path, strerror(errno));
-	mini_arguments(&a, p, qmp_fd, serial_fd);
+	vm->kind->arguments(&a, p, qmp_fd, serial_fd);
 	vm->started_ns = clock_now_ns();
 	pid = fork();
 	if (!pid)
-		become_vmm(a.arg, log_fd, keep, parent);
+		become_vmm(vm->kind->program(p), a.arg, log_fd, keep, parent);
 	if (pid < 0)
 		rc = error_set(err, -errno, "cannot start a VMM: %s",
 			       strerror(errno));
@@ -197,6 +192,8 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	char path[160];
 	int qmp[2], serial[2], rc;
 
+	vm->kind = kinds[params->kind];
+	vm->wait_status = -1;
 	snprintf(vm->name, sizeof(vm->name), "%s", params->name);
 	snprintf(vm->log_path, sizeof(vm->log_path), "%s/%s.log", params->dir,
 		 params->name);
@@ -225,72 +222,18 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	rc = qmp_client_connect(qmp[0], QMP_TIMEOUT_MS, &vm->qmp, &why);
 	if (rc) {
 		rc = explain_death(vm, rc, &why);
+		rc = refusal(vm, rc, why.text);
 		drive_vm_stop(vm);
 		return error_set(err, rc, "%s", why.text);
 	}
 	return 0;
 }
 
-static int add_region(struct drive_vm *vm, json_t *region, int *ret_fd)
+int drive_vm_map(struct drive_vm *vm, const struct drive_vm *like,
+		 struct error *err)
 {
-	json_int_t gpa, bytes, hva;
-	const char *kind;
-	int fd;
+	int rc = vm->kind->map(vm, like, err);
 
-	if (json_unpack(region, "{s:I, s:I, s:I, s:i, s:s}", "gpa", &gpa,
-			"bytes", &bytes, "hva", &hva, "fd", &fd, "kind", &kind))
-		return -EPROTO;
-	if (!strcmp(kind, "control")) {
-		vm->control_gpa = (uint64_t)gpa;
-		vm->control_bytes = (uint64_t)bytes;
-		*ret_fd = fd;
-	}
-	return ram_add(&vm->ram, (uint64_t)gpa, (uint64_t)bytes, (uint64_t)hva);
-}
-
-/* The control area is a memfd of the VMM's: map the same pages. */
-static int map_control(struct drive_vm *vm, int fd_number)
-{
-	struct stat st;
-	char path[64];
-	void *map;
-	int fd;
-
-	if (vm->control_bytes < abi_control_bytes(1))
-		return -EPROTO;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", vm->pid, fd_number);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* Past its end a mapping is a trap. */
-	if (fstat(fd, &st) || (uint64_t)st.st_size < vm->control_bytes) {
-		close(fd);
-		return -EPROTO;
-	}
-	map = mmap(NULL, vm->control_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return -errno;
-	vm->control = map;
-	return 0;
-}
-
-int drive_vm_map(struct drive_vm *vm, struct error *err)
-{
-	json_t *regions, *region;
-	int rc, fd = -1;
-	size_t i;
-
-	rc = drive_vm_execute(vm, "x-query-memory", NULL, &regions, err);
-	if (rc)
-		return rc;
-	ram_init(&vm->ram, vm->pid);
-	json_array_foreach (regions, i, region)
-		if (!rc)
-			rc = add_region(vm, region, &fd);
-	json_decref(regions);
-	if (!rc)
-		rc = fd < 0 ? -EPROTO : map_control(vm, fd);
 	if (rc)
 		return error_set(err, rc, "cannot map the %s's memory: %s",
 				 vm->name, strerror(-rc));
@@ -303,10 +246,10 @@ void drive_vm_stop(struct drive_vm *vm)
 		drive_vm_cpu_ns(vm);
 		qmp_client_execute(vm->qmp, "quit", NULL, 500, NULL, NULL);
 	}
-	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS, NULL)) {
+	if (!vm->qmp || !reap(vm, QUIT_TIMEOUT_MS)) {
 		if (vm->pid)
 			kill(vm->pid, SIGKILL);
-		reap(vm, 60000, NULL);
+		reap(vm, 60000);
 	}
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);
@@ -373,20 +316,31 @@ int drive_vm_sleep(struct drive_vm *vm, uint64_t deadline_ns, struct error *err)
 	return error_set(err, rc, "the %s is gone: %s", vm->name, why.text);
 }
 
-const struct abi_vcpu *drive_vm_counters(const struct drive_vm *vm,
-					 unsigned int *ret_nr_vcpus)
+int drive_vm_counters(const struct drive_vm *vm, const struct drive_vm *like,
+		      struct counters *ret_counters, uint64_t *ret_tsc_hz,
+		      struct error *err)
 {
-	const struct abi_control *c = vm->control;
-	uint32_t nr, offset;
+	struct guest_view view;
+	uint32_t offset;
+	int rc;
 
-	if (!c || c->magic != ABI_CONTROL_MAGIC || c->version != ABI_VERSION)
-		return NULL;
-	nr = c->nr_vcpus;
-	offset = c->vcpu_offset;
-	if (!nr || nr > ABI_MAX_VCPUS || offset % 64 ||
-	    offset > vm->control_bytes ||
-	    nr * sizeof(struct abi_vcpu) > vm->control_bytes - offset)
-		return NULL;
-	*ret_nr_vcpus = nr;
-	return (const void *)((const char *)c + offset);
+	like = like ? like : vm;
+	rc = guest_view_read(&like->ram, like->control_gpa, like->control_bytes,
+			     &view, err);
+	if (rc)
+		return rc;
+	offset = view.control.vcpu_offset;
+	*ret_counters = (struct counters){
+		.ram = &vm->ram,
+		.gpa = vm->control_gpa + offset,
+		.nr_vcpus = view.control.nr_vcpus,
+	};
+	/* Aligned and inside of the area: the view was checked. */
+	if (vm->control)
+		ret_counters->mapped =
+			(const void *)((const char *)vm->control + offset);
+	if (ret_tsc_hz)
+		*ret_tsc_hz = view.control.tsc_hz;
+	guest_view_exit(&view);
+	return 0;
 }

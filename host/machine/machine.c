@@ -138,7 +138,7 @@ static int read_file(const char *path, void **ret_data, size_t *ret_bytes,
 		     struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 	void *map = MAP_FAILED;
 
 	if (fd < 0 || fstat(fd, &st))

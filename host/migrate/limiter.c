@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "migrate/policy.h"
 
-/* A sleeper wakes late: so much may be caught up, and no more. */
-#define CATCH_UP_NS (20 * NSEC_PER_MSEC)
+/* A sleeper wakes late, on a busy host very: so much may be caught up. */
+#define CATCH_UP_NS (50 * NSEC_PER_MSEC)
 
 #define MAX_DEBT ((uint64_t)1 << 40)
 

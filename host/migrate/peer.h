@@ -50,7 +50,8 @@ int peer_receive(struct peer *p, struct wire_header *ret_header);
  * it refused or failed instead.
  */
 int peer_expect(struct peer *p, enum wire_type type);
-int peer_expect_u64(struct peer *p, enum wire_type type, uint64_t *ret_value);
+/* One whose flags are all known; so far that means 0..@max. */
+int peer_expect_flags(struct peer *p, enum wire_type type, uint64_t max);
 
 /* Something came unasked, or the end of the stream: why? Never returns 0. */
 int peer_interrupted(struct peer *p);

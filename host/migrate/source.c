@@ -80,7 +80,7 @@ static int say_hello(struct migrate_source *src)
 	rc = peer_send(&src->peer, WIRE_HELLO, table,
 		       wire_put_hello(table, &hello));
 	if (!rc)
-		rc = peer_expect(&src->peer, WIRE_ACCEPT);
+		rc = peer_expect_flags(&src->peer, WIRE_ACCEPT, 0);
 	src->fixed_ns = policy_fixed_ns(clock_now_ns() - begin_ns);
 	return rc;
 }
@@ -112,7 +112,7 @@ static int expect_ack(struct migrate_source *src, const struct wire_round *sent)
 			      p->err);
 	if (rc)
 		return rc;
-	if (ack.round == sent->round && ack.pages == sent->pages)
+	if (!memcmp(&ack, sent, sizeof(ack)))
 		return 0;
 	return error_set(p->err, -EPROTO,
 			 "the target acknowledged another round than was sent");

@@ -115,7 +115,6 @@ out_exit:
 
 int source_switchover(struct migrate_source *src)
 {
-	uint64_t flags;
 	int rc = pause_vm(src);
 
 	if (!rc)
@@ -123,21 +122,21 @@ int source_switchover(struct migrate_source *src)
 	if (!rc)
 		rc = send_state(src);
 	if (!rc)
-		rc = peer_expect_u64(&src->peer, WIRE_READY, &flags);
+		rc = peer_expect_flags(&src->peer, WIRE_READY, 0);
 	return rc ? rc : source_phase(src, MIGRATE_READY);
 }
 
 static int say_go(struct migrate_source *src)
 {
 	struct progress *p = &src->progress;
-	uint64_t flags;
 	int rc = peer_send_u64(&src->peer, WIRE_GO, 0);
 
 	progress_stamp(p, &p->stats.go_ns);
 	progress_set(p, &p->stats.downtime_ns,
 		     p->stats.go_ns - p->stats.pause_begin_ns);
 	if (!rc && channel_wait(src->peer.ch, RUNNING_NS))
-		rc = peer_expect_u64(&src->peer, WIRE_RUNNING, &flags);
+		rc = peer_expect_flags(&src->peer, WIRE_RUNNING,
+				       WIRE_RUNNING_YES);
 	return rc;
 }
 

@@ -131,8 +131,11 @@ static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 {
 	struct progress *p = &tgt->progress;
-	int rc = progress_commit(p);
+	int rc =
+		wire_parse_flags(tgt->peer.table, h->table_bytes, 0, &tgt->err);
 
+	if (!rc)
+		rc = progress_commit(p);
 	if (rc)
 		return rc;
 	progress_stamp(p, &p->stats.go_ns);

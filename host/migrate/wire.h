@@ -189,6 +189,9 @@ int wire_parse_round(const void *table, size_t bytes,
 		     struct wire_round *ret_round, struct error *err);
 int wire_parse_u64(const void *table, size_t bytes, uint64_t *ret_value,
 		   struct error *err);
+/* A number of flags, refused if above @max. */
+int wire_parse_flags(const void *table, size_t bytes, uint64_t max,
+		     struct error *err);
 /* Always gives a printable string of at most WIRE_MAX_TEXT_BYTES. */
 void wire_parse_text(const void *table, size_t bytes,
 		     char text[WIRE_MAX_TEXT_BYTES + 1]);

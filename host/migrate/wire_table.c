@@ -148,6 +148,18 @@ int wire_parse_u64(const void *table, size_t bytes, uint64_t *ret_value,
 	return 0;
 }
 
+int wire_parse_flags(const void *table, size_t bytes, uint64_t max,
+		     struct error *err)
+{
+	uint64_t flags = 0;
+	int rc = wire_parse_u64(table, bytes, &flags, err);
+
+	if (rc || flags <= max)
+		return rc;
+	return error_set(err, -EPROTO,
+			 "a record has the unknown flags 0x%" PRIx64, flags);
+}
+
 size_t wire_put_text(void *table, const char *text)
 {
 	size_t bytes = strnlen(text, WIRE_MAX_TEXT_BYTES);

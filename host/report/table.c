@@ -64,16 +64,12 @@ void table_destroy(struct table *t)
 	free(t);
 }
 
-/* Takes @cell over. */
+/* Takes @cell over; NULL = a part of a rule. */
 static void append(struct table *t, char *cell)
 {
 	size_t room = t->room ? 2 * t->room : 32;
 	char **cells;
 
-	if (!cell) {
-		t->failed = true;
-		return;
-	}
 	if (t->nr_cells == t->room) {
 		cells = reallocarray(t->cells, room, sizeof(*cells));
 		if (!cells) {
@@ -106,11 +102,12 @@ void table_cell(struct table *t, const char *format, ...)
 {
 	va_list ap;
 
+	if (!format) {
+		table_cell(t, "%s", "");
+		return;
+	}
 	va_start(ap, format);
-	if (format)
-		append_text(t, format, ap);
-	else
-		append(t, strdup(""));
+	append_text(t, format, ap);
 	va_end(ap);
 }
 

@@ -199,7 +199,7 @@ int elf_parse(const void *data, size_t bytes, struct elf_image *ret_image,
 	const struct file f = { data, bytes };
 	struct elf_image img = { 0 };
 	bool found = false;
-	Elf64_Ehdr h;
+	Elf64_Ehdr h = { 0 };
 	unsigned int i;
 	int rc = check_header(&f, &h, err);
 

@@ -205,21 +205,24 @@ int vm_state_load(struct vm *vm, const uint8_t *state, size_t bytes,
 	struct state_view *view = calloc(1, sizeof(*view));
 	struct load l = { .vm = vm, .view = view };
 	struct state_tsc tsc;
-	int rc = view ? 0 : error_set(err, -ENOMEM, "out of memory");
+	int rc;
 
-	if (!rc && !vm_is_quiescent(vm))
+	if (!view)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (!vm_is_quiescent(vm)) {
 		rc = error_set(err, -EBUSY, "the machine runs already");
-	if (!rc)
-		rc = state_parse(state, bytes, view, err);
+		goto out;
+	}
+	rc = state_parse(state, bytes, view, err);
 	if (!rc)
 		rc = check_shape(vm, view, err);
-	if (!rc) {
-		l.scratch = malloc(largest_part(view));
-		if (!l.scratch)
-			rc = error_set(err, -ENOMEM, "out of memory");
-	}
 	if (rc)
 		goto out;
+	l.scratch = malloc(largest_part(view));
+	if (!l.scratch) {
+		rc = error_set(err, -ENOMEM, "out of memory");
+		goto out;
+	}
 	rc = load_all(&l, err);
 	pthread_mutex_lock(&vm->lock);
 	vm->broken = rc != 0;

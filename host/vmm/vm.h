@@ -43,7 +43,8 @@ struct vm_events {
 	void (*failed)(void *ctx, unsigned int vcpu, const char *sentence);
 	/* Serial output; the serial port is locked meanwhile: don't push. */
 	void (*serial_write)(void *ctx, const uint8_t *bytes, size_t nr_bytes);
-	/* vm_serial_push() has room again after it took less than offered. */
+	/* vm_serial_push() takes bytes again after it took less than offered;
+	 * also from vm_resume(), in its caller's thread. */
 	void (*serial_room)(void *ctx);
 };
 

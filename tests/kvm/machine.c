@@ -128,7 +128,7 @@ enum machine_end machine_wait(struct machine *m)
 	how = m->end;
 	pthread_mutex_unlock(&m->lock);
 	if (how == END_FAILED)
-		print_message("%s\n", m->sentence);
+		print_message("# %s\n", m->sentence);
 	return how;
 }
 

@@ -85,7 +85,7 @@ static void test_spinning(void **state)
 		begin = clock_now_ns() - begin;
 		worst = begin > worst ? begin : worst;
 	}
-	print_message("slowest of 200 pauses: %llu us\n",
+	print_message("# slowest of 200 pauses: %llu us\n",
 		      (unsigned long long)(worst / NSEC_PER_USEC));
 	machine_free(m);
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: MIT
 # For the system tests: TAP output, a private directory, and nothing left
 # running. Usage: . lib.sh; the binary is $1 of the test.

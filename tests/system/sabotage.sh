@@ -11,7 +11,7 @@ kinds=(skip-dirty flip zero misplace tear stale)
 patterns=(sequential random)
 writes=(stamp page)
 contents=(random r:4 zero)
-looks=(inline,after switchover,after switchover,inline,after)
+looks=('inline,after' 'switchover,after' 'switchover,inline,after')
 
 for ((i = 0; i < count; i++)); do
 	kind=${kinds[i % 6]}

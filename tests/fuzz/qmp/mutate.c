@@ -8,8 +8,8 @@ static const char *const messages[] = {
 	"{\"execute\":\"qmp_capabilities\"}\n",
 	"{\"execute\":\"query-version\",\"id\":1}\n",
 	"{\"execute\":\"query-commands\",\"id\":[1,{\"a\":null}]}\n",
-	"{\"execute\":\"echo\",\"arguments\":{\"s\":\"x\",\"i\":-5,\"z\":7,"
-	"\"b\":true,\"o\":{\"k\":[]},\"a\":[1,2.5e3,\"\\u00e9\"]}}\n",
+	("{\"execute\":\"echo\",\"arguments\":{\"s\":\"x\",\"i\":-5,\"z\":7,"
+	 "\"b\":true,\"o\":{\"k\":[]},\"a\":[1,2.5e3,\"\\u00e9\"]}}\n"),
 	"{\"execute\":\"echo\",\"arguments\":{\"s\":\"\\\"\\\\}\"}}\r\n",
 	"{\"execute\":\"fail\",\"id\":\"x\"}",
 	"{\"execute\":\"event\"}",

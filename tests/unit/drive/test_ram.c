@@ -113,7 +113,7 @@ static void outside_is_a_fault(void **state)
 static void gone_process_is_told(void **state)
 {
 	struct ram ram;
-	uint8_t *m = make(&ram), byte;
+	uint8_t *m = make(&ram), byte = 0;
 	pid_t pid = fork();
 
 	if (!pid)

@@ -216,6 +216,27 @@ static void nothing_ambiguous_is_placed(void **state)
 	}
 }
 
+/* A page that is damaged already is nobody's to damage again. */
+static void damaged_pages_are_left_alone(void **state)
+{
+	struct sabotage_params zero = { SABOTAGE_ZERO, 20, 1 };
+	struct sabotage_params flip = { SABOTAGE_FLIP, 1000, 2 };
+	struct sabotage_result first = SABOTAGE_RESULT_INIT;
+	struct sabotage_result second = SABOTAGE_RESULT_INIT;
+	struct fake_guest *g = fake_guest_create(params(2, 1, 2, 3), 44);
+	size_t i;
+
+	assert_int_equal(apply(g, &zero, &first), 0);
+	assert_int_equal(apply(g, &flip, &second), -ENOSPC);
+	assert_int_equal(second.pages.nr, 15);
+	for (i = 0; i < first.pages.nr; i++)
+		assert_null(
+			findings_at(&second.pages, first.pages.item[i].gfn));
+	sabotage_result_exit(&first);
+	sabotage_result_exit(&second);
+	fake_guest_destroy(g);
+}
+
 /* The seed chooses, and nothing else does. */
 static void seed_chooses(void **state)
 {
@@ -299,6 +320,7 @@ int main(void)
 		cmocka_unit_test(scores_tell_apart),
 		cmocka_unit_test(nothing_ambiguous_is_placed),
 		cmocka_unit_test(too_many_are_placed_as_far_as_they_go),
+		cmocka_unit_test(damaged_pages_are_left_alone),
 		cmocka_unit_test(seed_chooses),
 		cmocka_unit_test(every_sabotage_is_found),
 	};

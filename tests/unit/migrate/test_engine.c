@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole migrations from one array to another: what arrives, and the figures. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
-#include "base/bitmap.h"
 #include "base/clock.h"
-#include "migrate/wire.h"
 #include "session.h"
 
 static const unsigned int one_region[] = { 700 };
@@ -21,13 +21,13 @@ static void test_random_scripts(void **state)
 	uint64_t seed, random;
 	unsigned int pages[MIGRATE_MAX_REGIONS], nr, i;
 
-	for (seed = 1; seed <= 60; seed++) {
+	for (seed = 1; seed <= 30; seed++) {
 		struct session s;
 
 		random = seed;
 		nr = 1 + fake_random(&random) % MIGRATE_MAX_REGIONS;
 		for (i = 0; i < nr; i++)
-			pages[i] = 1 + fake_random(&random) % 300;
+			pages[i] = 1 + fake_random(&random) % 150;
 		session_init(&s, pages, nr, seed);
 		s.from.writes_per_touch = fake_random(&random) % 200;
 		s.from.writes_left = 5000;
@@ -51,39 +51,104 @@ static void *guest_main(void *ctx)
 	return NULL;
 }
 
+/* Somebody looks at the figures all the while: each look must make sense. */
+static void *looker_main(void *ctx)
+{
+	struct session *s = ctx;
+	struct migrate_stats now;
+	uint64_t wire_bytes = 0, pages = 0;
+
+	do {
+		migrate_target_stats(s->target, &now);
+		assert_true(now.zero_pages <= now.pages);
+		migrate_source_stats(s->source, &now);
+		assert_true(now.zero_pages <= now.pages);
+		assert_true(now.wire_bytes >= wire_bytes && now.pages >= pages);
+		assert_true(now.remaining_bytes <= now.ram_bytes);
+		wire_bytes = now.wire_bytes;
+		pages = now.pages;
+	} while (now.phase < MIGRATE_DONE);
+	return NULL;
+}
+
 /* A guest that truly runs beside the engine. */
 static void test_writer_thread(void **state)
 {
-	pthread_t guest;
+	pthread_t guest, looker;
 	struct session s;
 
 	session_init(&s, (unsigned int[]){ 600, 300 }, 2, 5);
+	session_create(&s);
 	pthread_create(&guest, NULL, guest_main, &s.from);
+	pthread_create(&looker, NULL, looker_main, &s);
 	session_run(&s);
 	pthread_join(guest, NULL);
+	pthread_join(looker, NULL);
 	assert_int_equal(s.target_rc, 0);
 	assert_true(fake_vm_equal(&s.from, &s.to));
 	session_exit(&s);
 }
 
-static void test_sockets(void **state)
+static void unix_pair(int fd[2])
 {
-	struct channel *a, *b;
-	struct session s;
-	int fd[2];
-
-	session_init(&s, (unsigned int[]){ 2000, 64 }, 2, 6);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
 			 0);
-	channel_from_fd(fd[0], &a);
-	channel_from_fd(fd[1], &b);
-	session_use(&s, a, b);
+}
+
+static void tcp_pair(int fd[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t bytes = sizeof(at);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(sock, (struct sockaddr *)&at, bytes), 0);
+	assert_int_equal(listen(sock, 1), 0);
+	getsockname(sock, (struct sockaddr *)&at, &bytes);
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd[0], (struct sockaddr *)&at, bytes), 0);
+	fd[1] = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+	close(sock);
+}
+
+static void use_sockets(struct session *s, void (*connect_pair)(int fd[2]))
+{
+	struct channel *a, *b;
+	int fd[2];
+
+	connect_pair(fd);
+	assert_int_equal(channel_from_fd(fd[0], &a), 0);
+	assert_int_equal(channel_from_fd(fd[1], &b), 0);
+	session_use(s, a, b);
+}
+
+static void over_sockets(void (*connect_pair)(int fd[2]))
+{
+	struct session s;
+
+	session_init(&s, (unsigned int[]){ 2000, 64 }, 2, 6);
+	use_sockets(&s, connect_pair);
 	s.from.writes_per_touch = 50;
 	s.from.writes_left = 3000;
 	session_run(&s);
 	assert_int_equal(s.source_rc, 0);
 	assert_int_equal(s.target_rc, 0);
 	session_exit(&s);
+
+	/* What the target says when it gives up reaches the source. */
+	session_init(&s, (unsigned int[]){ 2000, 64 }, 2, 7);
+	use_sockets(&s, connect_pair);
+	s.to.fault = FAKE_LOAD;
+	session_run(&s);
+	assert_int_equal(s.source_rc, -EPROTO);
+	assert_non_null(strstr(s.source_stats.error, "failed to load"));
+	session_exit(&s);
+}
+
+static void test_sockets(void **state)
+{
+	over_sockets(unix_pair);
+	over_sockets(tcp_pair);
 }
 
 /* Zero pages cost no payload, and are not touched on the target. */
@@ -92,12 +157,12 @@ static void test_zero_pages(void **state)
 	struct migrate_stats *st;
 	struct session s;
 
-	session_init(&s, (unsigned int[]){ 20000 }, 1, 7);
+	session_init(&s, (unsigned int[]){ 17000 }, 1, 7);
 	memset(s.from.region[0].hva, 0, s.from.region[0].bytes);
 	session_run(&s);
 	st = &s.source_stats;
 	assert_int_equal(s.target_rc, 0);
-	assert_int_equal(st->rounds[0].zero_pages, 20000);
+	assert_int_equal(st->rounds[0].zero_pages, 17000);
 	assert_true(st->wire_bytes < 16384);
 	assert_true(fake_vm_equal(&s.from, &s.to));
 	session_exit(&s);
@@ -182,160 +247,6 @@ static void test_no_autostart(void **state)
 	session_exit(&s);
 }
 
-struct watch {
-	struct session *s;
-	unsigned int rounds;
-	uint64_t shown, zeros;
-	bool bad;
-	unsigned int dropped; /* bits */
-};
-
-static void on_round(void *ctx, unsigned int round)
-{
-	struct watch *w = ctx;
-	struct migrate_params patient = { 0, NSEC_PER_SEC };
-
-	w->rounds = round;
-	if (round == 20)
-		migrate_source_set_params(w->s->source, &patient);
-}
-
-/* Goes on as long as the guest writes too much, and obeys a new limit. */
-static void test_converges_by_new_limit(void **state)
-{
-	struct watch w = { 0 };
-	struct migrate_observer o = { .ctx = &w, .round = on_round };
-	struct session s;
-
-	session_init(&s, one_region, 1, 11);
-	s.from.writes_per_touch = 100;
-	s.from.writes_left = UINT32_MAX;
-	s.params.downtime_limit_ns = 1;
-	s.source_observer = &o;
-	w.s = &s;
-	session_run(&s);
-	assert_int_equal(s.source_rc, 0);
-	assert_int_equal(w.rounds, 21);
-	session_exit(&s);
-}
-
-static void cancel_at_60(void *ctx, unsigned int round)
-{
-	struct watch *w = ctx;
-
-	w->rounds = round;
-	if (round == 60)
-		assert_int_equal(migrate_source_cancel(w->s->source), 0);
-}
-
-static void test_never_converges_then_cancel(void **state)
-{
-	struct watch w = { 0 };
-	struct migrate_observer o = { .ctx = &w, .round = cancel_at_60 };
-	struct session s;
-
-	session_init(&s, one_region, 1, 12);
-	s.from.writes_per_touch = 100;
-	s.from.writes_left = UINT32_MAX;
-	s.params.downtime_limit_ns = 1;
-	s.source_observer = &o;
-	w.s = &s;
-	session_run(&s);
-	assert_int_equal(s.source_rc, -ECANCELED);
-	assert_int_equal(s.source_stats.phase, MIGRATE_CANCELLED);
-	assert_int_equal(w.rounds, 60);
-	assert_int_equal(s.from.nr_pauses, 0);
-	session_exit(&s);
-}
-
-static void on_page(void *ctx, uint64_t gfn, const void *page)
-{
-	static const uint8_t zeros[FAKE_PAGE];
-	struct watch *w = ctx;
-
-	w->shown++;
-	w->zeros += !page;
-	/* The guest is quiet here: what is shown is what it has. */
-	if (memcmp(page ? page : zeros,
-		   w->s->from.region[0].hva + gfn * FAKE_PAGE, FAKE_PAGE))
-		w->bad = true;
-}
-
-static void test_page_sent(void **state)
-{
-	struct watch w = { 0 };
-	struct migrate_observer o = { .ctx = &w, .page_sent = on_page };
-	struct session s;
-
-	session_init(&s, (unsigned int[]){ 3000 }, 1, 13);
-	s.source_observer = &o;
-	w.s = &s;
-	session_run(&s);
-	assert_int_equal(s.source_rc, 0);
-	assert_true(fake_vm_equal(&s.from, &s.to));
-	assert_false(w.bad);
-	assert_int_equal(w.shown, 3000);
-	assert_int_equal(w.shown, s.source_stats.pages);
-	assert_int_equal(w.zeros, s.source_stats.zero_pages);
-	session_exit(&s);
-}
-
-/* Clears up to five bits: those pages must arrive stale, and no other. */
-static void on_final_dirty(void *ctx, unsigned int index, uint64_t *bitmap)
-{
-	struct watch *w = ctx;
-	uint64_t nr = w->s->from.region[index].bytes / FAKE_PAGE;
-	uint64_t page;
-
-	while (w->dropped < 5 && (page = bitmap_next(bitmap, nr, 0)) < nr) {
-		bitmap_clear(bitmap, page);
-		/* Unlike anything sent before. */
-		w->s->from.region[index].hva[page * FAKE_PAGE + 9] ^= 0x55;
-		w->dropped++;
-	}
-}
-
-static void test_final_dirty(void **state)
-{
-	struct watch w = { 0 };
-	struct migrate_observer o = { .ctx = &w,
-				      .final_dirty = on_final_dirty };
-	struct session s;
-
-	session_init(&s, (unsigned int[]){ 90, 700 }, 2, 14);
-	s.from.writes_per_touch = 30;
-	s.from.writes_left = UINT32_MAX;
-	s.params.downtime_limit_ns = NSEC_PER_SEC;
-	s.source_observer = &o;
-	w.s = &s;
-	session_run(&s);
-	assert_int_equal(s.source_rc, 0);
-	assert_int_equal(w.dropped, 5);
-	assert_int_equal(fake_vm_differences(&s.from, &s.to), 5);
-	session_exit(&s);
-}
-
-/* 8 MiB at 40 MB/s take 0.2 s; the last round does not wait. */
-static void test_max_bandwidth(void **state)
-{
-	struct migrate_stats *st;
-	struct session s;
-	double ratio;
-
-	session_init(&s, (unsigned int[]){ 2048 }, 1, 15);
-	memset(s.from.region[0].hva, 1, s.from.region[0].bytes);
-	s.params.max_bandwidth_bytes_per_s = 40000000;
-	session_run(&s);
-	st = &s.source_stats;
-	ratio = (double)st->bandwidth_bytes_per_s / 40e6;
-	assert_int_equal(s.source_rc, 0);
-	assert_true(ratio < 1.03);
-	/* Only a machine that is busy with other things makes it slower. */
-	assert_true(ratio > 0.8);
-	assert_true(st->downtime_ns < 100 * NSEC_PER_MSEC);
-	session_exit(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,11 +257,6 @@ int main(void)
 		cmocka_unit_test(test_stats_add_up),
 		cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_no_autostart),
-		cmocka_unit_test(test_converges_by_new_limit),
-		cmocka_unit_test(test_never_converges_then_cancel),
-		cmocka_unit_test(test_page_sent),
-		cmocka_unit_test(test_final_dirty),
-		cmocka_unit_test(test_max_bandwidth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

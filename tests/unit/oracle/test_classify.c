@@ -122,6 +122,20 @@ static void stale_epoch(struct state *s)
 	oracle_page(&before, s->gfn, 5, s->page);
 	assert_int_equal(classify(s), ORACLE_STALE);
 	assert_int_equal(s->f.behind, 0);
+	oracle_page(&before, s->gfn + 1, 5, s->page);
+	assert_int_equal(classify(s), ORACLE_MISPLACED);
+	assert_int_equal(s->f.found, s->gfn + 1);
+}
+
+/* Another page with more wrong on top: its stamp still tells. */
+static void misplaced_and_damaged(struct state *s)
+{
+	next_page(s, 0);
+	s->o.content = ORACLE_CONTENT_RANDOM;
+	oracle_page(&s->o, s->gfn + 1, s->visit, s->page);
+	memset(s->page + 1000, 0x77, 100);
+	assert_int_equal(classify(s), ORACLE_MISPLACED);
+	assert_int_equal(s->f.found, s->gfn + 1);
 }
 
 /* Named alike: another page that is all zero is `zeroed`. */
@@ -243,6 +257,7 @@ RUN(future, 7)
 RUN(torn, 8)
 RUN(torn_ahead, 9)
 RUN(right_pages_are_ok, 10)
+RUN(misplaced_and_damaged, 11)
 
 static void names_are_the_results_keys(void **state)
 {
@@ -260,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_stale_epoch),
 		cmocka_unit_test(test_misplaced),
+		cmocka_unit_test(test_misplaced_and_damaged),
 		cmocka_unit_test(test_future),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_torn_ahead),

@@ -57,7 +57,7 @@ struct row {
 	struct liar liar;
 	int ret; /* of connect, or else of the first command */
 	const char *sentence;
-	int timeout_ms;
+	int timeout_ms; /* 0 = patience */
 };
 
 static const struct row bad_servers[] = {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole pages: one copy each of the oracle's larger functions. Ring 3. */
+#ifndef VMFERRY_GUEST_PAGE_H
+#define VMFERRY_GUEST_PAGE_H
+
+#include "work/work.h"
+
+/* What visit @visit does to page @gfn. */
+void page_write(const struct oracle *o, uint64_t gfn, uint64_t visit);
+
+/* Is page @gfn what visit @visit left? */
+bool page_ok(const struct oracle *o, uint64_t gfn, uint64_t visit);
+
+/* Log page @gfn, which should be what visit @visit left and is not. */
+void page_report_bad(struct cpu *cpu, uint64_t gfn, uint64_t visit,
+		     enum abi_found_by found_by);
+
+#endif
