@@ -188,13 +188,15 @@ static void store(uint64_t *counter, uint64_t value)
 static void test_thread(void **state)
 {
 	static struct abi_vcpu source[3], target[3];
+	const struct counters from = { .mapped = source, .nr_vcpus = 3 };
+	const struct counters to = { .mapped = target, .nr_vcpus = 3 };
 	struct sampler_result r;
 	struct sampler *s;
 	uint64_t step = 100, ns;
 
 	memset(source, 0, sizeof(source));
 	memset(target, 0, sizeof(target));
-	assert_int_equal(sampler_start(source, target, 3, HZ, &s), 0);
+	assert_int_equal(sampler_start(&from, &to, HZ, &s), 0);
 	assert_false(sampler_all_moved(s));
 	/* vCPU 2 idles on both sides. */
 	while (!sampler_all_moved(s)) {
@@ -211,19 +213,21 @@ static void test_thread(void **state)
 	assert_int_equal(r.vcpu[2].last_source_ns, 0);
 	assert_true(r.vcpu[0].last_source_ns && r.vcpu[1].first_target_ns);
 	assert_true(sampler_blackout_ns(&r, &ns));
-	assert_int_equal(sampler_steps(source, 3), 2 * (step - 1));
+	assert_int_equal(counters_steps(&from), 2 * (step - 1));
 }
 
 static void test_stop_at_once(void **state)
 {
 	static struct abi_vcpu vcpu[ABI_MAX_VCPUS];
+	const struct counters all = { .mapped = vcpu,
+				      .nr_vcpus = ABI_MAX_VCPUS };
 	struct sampler_result r;
 	struct sampler *s;
 
-	assert_int_equal(sampler_start(vcpu, vcpu, 1000, 0, &s), 0);
+	assert_int_equal(sampler_start(&all, &all, 0, &s), 0);
 	sampler_stop(s, &r);
 	assert_int_equal(r.nr_vcpus, ABI_MAX_VCPUS);
-	assert_int_equal(sampler_start(vcpu, vcpu, 1, 0, &s), 0);
+	assert_int_equal(sampler_start(&all, &all, 0, &s), 0);
 	sampler_stop(s, NULL);
 }
 
