@@ -42,7 +42,10 @@ void qmp_event_exit(struct qmp_event *event);
  */
 int qmp_client_connect(int fd, int timeout_ms, struct qmp_client **ret_client,
 		       struct error *err);
-/* Ends the connection. No callback comes after it. NULL is fine. */
+/*
+ * Ends the connection; no callback comes after it. NULL is fine. Not to be
+ * called from the callback, nor while another thread uses the client.
+ */
 void qmp_client_destroy(struct qmp_client *client);
 
 /**

@@ -156,6 +156,7 @@ void qmp_server_stop(struct qmp_server *srv);
  * qmp_server_event() - tell every client that has negotiated.
  * @name: "STOP".
  * @data: an object, or NULL for none; taken over, also on failure.
+ *        No other thread may hold a reference: jansson does not stand that.
  *
  * The timestamp is that of the call.
  * Context: any thread. Never blocks on a client.

@@ -82,15 +82,14 @@ static void check_image(const struct bytes *ram, const struct bytes *elf,
 	uint64_t i;
 
 	for (i = 0; i < r->bytes; i++)
-		if (ram->data[r->gpa + i] !=
-		    image_byte(elf, r->gpa + i - base))
+		if (ram->data[r->gpa + i] != image_byte(elf, r->gpa + i - base))
 			wrong("image differs", r->gpa + i);
 }
 
 static void check_work(const struct bytes *ram, const struct abi_control *c)
 {
-	const struct abi_vcpu *v = (const void *)((const uint8_t *)c +
-						  c->vcpu_offset);
+	const struct abi_vcpu *v =
+		(const void *)((const uint8_t *)c + c->vcpu_offset);
 	struct oracle_history h;
 	uint32_t cpu;
 	uint64_t i;
