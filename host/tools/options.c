@@ -171,49 +171,52 @@ static void print_help(const struct command_help *help,
 		printf("\nExamples:\n%s\n", help->examples);
 }
 
+/* argv[*@index], and the word after it if that is its value. */
+static int take_option(int argc, char **argv, int *index,
+		       const struct command_help *help,
+		       const struct option_spec *const *tables, void *settings,
+		       struct error *err)
+{
+	const char *name = argv[*index], *value, *equals;
+	const struct option_spec *o;
+	size_t len;
+
+	if (strncmp(name, "--", 2) || !name[2])
+		return error_set(
+			err, -EINVAL, "'%s' is not an option; see '%.*s--help'",
+			name, (int)strcspn(help->usage, "["), help->usage);
+	name += 2;
+	equals = strchr(name, '=');
+	len = equals ? (size_t)(equals - name) : strlen(name);
+	o = find(tables, name, len);
+	if (!o)
+		return error_set(err, -EINVAL,
+				 "unknown option --%.*s; see --help", (int)len,
+				 name);
+	if (o->kind == OPTION_FLAG && equals)
+		return error_set(err, -EINVAL, "--%s takes no value", o->name);
+	value = equals ? equals + 1 : NULL;
+	if (o->kind != OPTION_FLAG && !value) {
+		if (*index + 1 == argc)
+			return error_set(err, -EINVAL, "--%s lacks its value",
+					 o->name);
+		value = argv[++*index];
+	}
+	return parse_option(o, value, settings, err);
+}
+
 int options_parse(int argc, char **argv, const struct command_help *help,
 		  const struct option_spec *const *tables, void *settings,
 		  struct error *err)
 {
-	int i, rc;
+	int i, rc = 0;
 
-	for (i = 1; i < argc; i++) {
-		const char *name = argv[i], *value, *equals;
-		const struct option_spec *o;
-		size_t len;
-
-		if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+	for (i = 1; !rc && i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			print_help(help, tables);
 			return 1;
 		}
-		if (strncmp(name, "--", 2) || !name[2])
-			return error_set(err, -EINVAL,
-					 "'%s' is not an option; see '%.*s "
-					 "--help'",
-					 name, (int)strcspn(help->usage, "["),
-					 help->usage);
-		name += 2;
-		equals = strchr(name, '=');
-		len = equals ? (size_t)(equals - name) : strlen(name);
-		o = find(tables, name, len);
-		if (!o)
-			return error_set(err, -EINVAL,
-					 "unknown option --%.*s; see --help",
-					 (int)len, name);
-		if (o->kind == OPTION_FLAG && equals)
-			return error_set(err, -EINVAL, "--%s takes no value",
-					 o->name);
-		value = equals ? equals + 1 : NULL;
-		if (o->kind != OPTION_FLAG && !value) {
-			if (++i == argc)
-				return error_set(err, -EINVAL,
-						 "--%s lacks its value",
-						 o->name);
-			value = argv[i];
-		}
-		rc = parse_option(o, value, settings, err);
-		if (rc)
-			return rc;
+		rc = take_option(argc, argv, &i, help, tables, settings, err);
 	}
-	return 0;
+	return rc;
 }
