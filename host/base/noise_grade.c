@@ -77,7 +77,8 @@ const char *noise_reason(const struct noise_report *report, char *text)
 	if (grade_of(report, i) == '?')
 		snprintf(text, NOISE_TEXT_BYTES, "nothing is known");
 	else
-		snprintf(text, NOISE_TEXT_BYTES, "%s %.3g %s", figures[i].name,
-			 value_of(report, i), figures[i].unit);
+		snprintf(text, NOISE_TEXT_BYTES, "%s %.*f %s", figures[i].name,
+			 value_of(report, i) < 10 ? 2 : 0, value_of(report, i),
+			 figures[i].unit);
 	return text;
 }

@@ -32,7 +32,8 @@ static const struct {
 	{ KVM_CAP_TSC_CONTROL, CAP_YES, "kvm.tsc_scaling",
 	  "migrate only between hosts with the same TSC frequency" },
 	{ KVM_CAP_VM_TSC_CONTROL, CAP_YES, "kvm.vm_tsc_control",
-	  "use Linux 5.16 or newer" },
+	  "expect guests' TSCs to be set one vCPU at a time: it takes Linux "
+	  "5.16 and a CPU that scales the TSC" },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, CAP_YES, "kvm.tsc_deadline", "" },
 	{ KVM_CAP_XSAVE2, CAP_BYTES, "kvm.xsave2",
 	  "use Linux 5.17 or newer: AMX state cannot migrate without it" },
@@ -47,7 +48,8 @@ static const struct {
 	{ KVM_CAP_BINARY_STATS_FD, CAP_YES, "kvm.binary_stats",
 	  "use Linux 5.14 or newer for counts of exits" },
 	{ KVM_CAP_PRE_FAULT_MEMORY, CAP_YES, "kvm.pre_fault_memory",
-	  "use Linux 6.11 or newer to compare it in preallocation" },
+	  "compare preallocation by it elsewhere: it takes Linux 6.11 and "
+	  "two-dimensional paging" },
 	{ KVM_CAP_GUEST_MEMFD, CAP_YES, "kvm.guest_memfd", "" },
 };
 
