@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "machine/machine.h"
 #include "tools/interrupt.h"
+#include "tools/noise_json.h"
 #include "tools/tools.h"
 
 enum { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
@@ -50,6 +51,7 @@ void common_init(struct common_settings *s)
 {
 	s->ram_bytes = 512ull << 20;
 	s->cpus = 1;
+	noise_begin(&s->noise);
 }
 
 static int map_kernel(struct common_settings *s, struct error *err)
@@ -79,24 +81,24 @@ static int map_kernel(struct common_settings *s, struct error *err)
 }
 
 /* Better now than after the run. */
-static int check_json(const struct common_settings *s, struct error *err)
+int common_check_json(const char *json, struct error *err)
 {
 	struct stat st;
 	char *copy;
 	int rc;
 
-	if (!s->json || !strcmp(s->json, "-"))
+	if (!json || !strcmp(json, "-"))
 		return 0;
-	if (!stat(s->json, &st) && S_ISDIR(st.st_mode))
+	if (!stat(json, &st) && S_ISDIR(st.st_mode))
 		return error_set(err, -EINVAL,
 				 "--json %s is a directory: name a file in it",
-				 s->json);
-	copy = strdup(s->json);
+				 json);
+	copy = strdup(json);
 	rc = copy && !access(dirname(copy), W_OK) ? 0 : -errno;
 	free(copy);
 	if (rc)
 		return error_set(err, -EINVAL,
-				 "--json %s cannot be written: %s", s->json,
+				 "--json %s cannot be written: %s", json,
 				 strerror(-rc));
 	return 0;
 }
@@ -118,7 +120,7 @@ int common_resolve(struct common_settings *s, struct error *err)
 		return rc;
 	rc = workload_parse(s->workload_text, s->ram_bytes, &s->workload, err);
 	if (!rc)
-		rc = check_json(s, err);
+		rc = common_check_json(s->json, err);
 	if (!rc && s->kernel)
 		return map_kernel(s, err);
 	s->image = machine_guest_image(&built_in_bytes);
@@ -234,8 +236,10 @@ int common_finish(const char *command, const struct common_settings *s,
 		  struct result *result, int rc, struct error *err)
 {
 	struct error trouble = { "" };
+	struct noise_report noise;
 	int code = tools_exit_code(rc);
 
+	noise_end(&s->noise, &noise);
 	common_clear_progress(s);
 	if (interrupt_pending()) {
 		fprintf(stderr,
@@ -253,7 +257,9 @@ int common_finish(const char *command, const struct common_settings *s,
 		result_add_verdict(result, code == EXIT_CANNOT_RUN
 						   ? RESULT_SKIP
 						   : RESULT_ERROR);
-	}
+	} else
+		noise_print(&noise, common_out(s));
+	noise_to_result(&noise, result);
 	if (result_write(result, s->json, &trouble))
 		return tools_fail(command, EXIT_BROKEN, &trouble);
 	return result_exit_code(result);

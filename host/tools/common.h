@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/noise.h"
 #include "drive/run.h"
 #include "report/result.h"
 #include "tools/machine_options.h"
@@ -27,6 +28,7 @@ struct common_settings {
 	const char *json;
 	bool dry_run;
 	unsigned int progress;
+	struct noise noise; /* since common_init() */
 
 	/* Resolved by common_resolve(). */
 	struct workload workload;
@@ -41,6 +43,8 @@ extern const struct option_spec common_options[];
 void common_init(struct common_settings *s);
 /* Checks what belongs together; -EINVAL with a sentence. */
 int common_resolve(struct common_settings *s, struct error *err);
+/* Can a result be written to @json (may be NULL)? -EINVAL with a sentence. */
+int common_check_json(const char *json, struct error *err);
 void common_exit(struct common_settings *s);
 
 const char *common_backing_name(const struct common_settings *s);
@@ -71,7 +75,8 @@ void common_clear_progress(const struct common_settings *s);
  * common_finish() - write the result and choose the exit code.
  * @rc: 0, or the -errno that ended the command, its sentence in @err.
  *
- * -EINVAL is a usage error: no document is written then.
+ * -EINVAL is a usage error: no document is written then. The noise since
+ * common_init() goes into the context.
  */
 int common_finish(const char *command, const struct common_settings *s,
 		  struct result *result, int rc, struct error *err);
