@@ -101,6 +101,14 @@ static int boot_source(struct run *r, struct error *err)
 	return rc;
 }
 
+static int plant_state(struct run *r, struct error *err)
+{
+	r->out->avx_left_out = !drive_vm_carries_avx(&r->source);
+	return not_usage(console_command(
+		r->source.console, REPLY_TIMEOUT_MS, NULL, err, "state plant%s",
+		r->out->avx_left_out ? " avx=off" : ""));
+}
+
 static int start_source(struct run *r, struct error *err)
 {
 	int rc = boot_source(r, err);
@@ -111,9 +119,7 @@ static int start_source(struct run *r, struct error *err)
 	rc = run_start_workload(&r->source, &r->set->workload, &r->out->fill_ms,
 				err);
 	if (!rc)
-		rc = not_usage(console_command(r->source.console,
-					       REPLY_TIMEOUT_MS, NULL, err,
-					       "state plant"));
+		rc = plant_state(r, err);
 	if (!rc)
 		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
 				       &r->tsc_hz, err);

@@ -101,6 +101,7 @@ struct run_sample {
 	struct run_survivor source;
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
+	bool avx_left_out; /* the VMM's CPU model has none */
 	char state_names[256];
 	json_t *vmm_reported;
 	struct sabotage_result damage; /* done on purpose */

@@ -274,6 +274,11 @@ int drive_vm_execute(struct drive_vm *vm, const char *command, json_t *args,
 	return rc;
 }
 
+bool drive_vm_carries_avx(struct drive_vm *vm)
+{
+	return vm->kind->carries_avx(vm);
+}
+
 int drive_vm_status(struct drive_vm *vm, char *status, struct error *err)
 {
 	const char *text;

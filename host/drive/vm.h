@@ -91,6 +91,9 @@ void drive_vm_stop(struct drive_vm *vm);
 int drive_vm_execute(struct drive_vm *vm, const char *command, json_t *args,
 		     json_t **ret_value, struct error *err);
 
+/* Do the guest's AVX registers travel with it? */
+bool drive_vm_carries_avx(struct drive_vm *vm);
+
 /* query-status: its text into @status (32 bytes). */
 int drive_vm_status(struct drive_vm *vm, char *status, struct error *err);
 

@@ -29,6 +29,9 @@ struct drive_kind_ops {
 	 */
 	int (*map)(struct drive_vm *vm, const struct drive_vm *like,
 		   struct error *err);
+	/* Does the CPU that it promises have AVX? If not, its registers do
+	 * not travel, even where the host's CPUID shows through. */
+	bool (*carries_avx)(struct drive_vm *vm);
 };
 
 extern const struct drive_kind_ops drive_mini, drive_qemu;

@@ -105,9 +105,16 @@ static int map(struct drive_vm *vm, const struct drive_vm *like,
 	return rc;
 }
 
+/* It carries all of XSAVE, whatever the guest is told. */
+static bool carries_avx(struct drive_vm *vm)
+{
+	return true;
+}
+
 const struct drive_kind_ops drive_mini = {
 	.name = "mini",
 	.program = program,
 	.arguments = arguments,
 	.map = map,
+	.carries_avx = carries_avx,
 };

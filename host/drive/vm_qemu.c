@@ -199,9 +199,32 @@ static int map(struct drive_vm *vm, const struct drive_vm *like,
 	return rc;
 }
 
+/* The first CPU's object tells what its model came out as. */
+static bool carries_avx(struct drive_vm *vm)
+{
+	json_t *cpus, *avx = NULL;
+	const char *path;
+	bool has;
+
+	if (drive_vm_execute(vm, "query-cpus-fast", NULL, &cpus, NULL))
+		return false;
+	path = json_string_value(
+		json_object_get(json_array_get(cpus, 0), "qom-path"));
+	if (path)
+		drive_vm_execute(vm, "qom-get",
+				 json_pack("{s:s, s:s}", "path", path,
+					   "property", "avx"),
+				 &avx, NULL);
+	has = json_is_true(avx);
+	json_decref(avx);
+	json_decref(cpus);
+	return has;
+}
+
 const struct drive_kind_ops drive_qemu = {
 	.name = "qemu",
 	.program = program,
 	.arguments = arguments,
 	.map = map,
+	.carries_avx = carries_avx,
 };

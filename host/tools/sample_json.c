@@ -303,6 +303,9 @@ json_t *sample_json(const struct run_settings *settings,
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());
 	set(o, "sabotage", sabotage(settings, s));
 	set(o, "source_after", source_after(&s->source));
+	if (s->avx_left_out)
+		result_warn(result, "vcpu_state leaves AVX out: the VMM's CPU "
+				    "model has none (--cpu chooses another)");
 	explain_nulls(settings, s, o, result);
 	return o;
 }
