@@ -20,7 +20,9 @@ bool noise_parse_stat(const char *text, uint64_t *ret_busy_ticks,
 {
 	uint64_t user, nice, sys, idle, iowait, irq, softirq, steal;
 
-	if (sscanf(text,
+	/* All CPUs' line; "cpu0" is one CPU's. */
+	if (strncmp(text, "cpu ", 4) != 0 ||
+	    sscanf(text,
 		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		   " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
 		   &user, &nice, &sys, &idle, &iowait, &irq, &softirq,
@@ -130,8 +132,9 @@ static double share(uint64_t begin_ns, uint64_t end_ns, uint64_t span_ns)
 {
 	if (end_ns < begin_ns || !span_ns)
 		return NAN;
-	return fmin(100.0,
-		    100.0 * (double)(end_ns - begin_ns) / (double)span_ns);
+	if (end_ns - begin_ns > span_ns)
+		return 100;
+	return 100.0 * (double)(end_ns - begin_ns) / (double)span_ns;
 }
 
 static double excess(const struct noise_reading *r, unsigned int nr_cpus)

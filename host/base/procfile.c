@@ -78,7 +78,8 @@ bool procfile_field(const char *text, const char *key, char *value, size_t room)
 
 	for (; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, key, len) || !strchr(" \t:", line[len]))
+		if (strncmp(line, key, len) || !line[len] ||
+		    !strchr(" \t:", line[len]))
 			continue;
 		line += len;
 		line += strspn(line, " \t:");

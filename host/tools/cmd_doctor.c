@@ -16,7 +16,8 @@
 #include "tools/tools.h"
 #include "vmm/probe.h"
 
-#define JITTER_NS (50 * NSEC_PER_MSEC)
+/* Enough clock ticks for a share of them to be known (steal). */
+#define JITTER_NS (150 * NSEC_PER_MSEC)
 
 struct settings {
 	const char *qemu_binary, *kvm_path, *json;
@@ -49,6 +50,9 @@ static const struct command_help help = {
 		    "select(.state != \"ok\")'",
 };
 
+static const char nothing_usable[] =
+	"neither KVM nor a QEMU is usable here: no guest can run";
+
 /* What was found, beside the rows. */
 struct diagnosis {
 	struct checks checks;
@@ -80,8 +84,6 @@ static void measure_noise(struct diagnosis *f)
 
 	noise_begin(&noise);
 	gap_us = noise_jitter(JITTER_NS);
-	/* Long enough for a steal of some ticks to show. */
-	clock_sleep_until_ns(clock_now_ns() + 5 * JITTER_NS);
 	noise_end(&noise, &f->noise);
 	f->noise.max_gap_us = gap_us;
 	f->noise.grade = noise_grade(&f->noise);
@@ -147,10 +149,11 @@ static int print_advice(const struct checks *c, FILE *f)
 	};
 	struct table *t;
 	size_t i, k;
-	int rc = table_create("\nWhat to change", columns, 3, &t);
+	int rc = table_create("What to change", columns, 3, &t);
 
 	if (rc)
 		return rc;
+	fputc('\n', f);
 	for (k = 0; k < sizeof(order) / sizeof(order[0]); k++)
 		for (i = 0; i < c->nr; i++) {
 			if (c->list[i].state != order[k] ||
@@ -224,8 +227,7 @@ static void fill(struct result *r, const struct settings *s,
 		json_pack("{s:b, s:b}", "mini", f->mini, "qemu", f->qemu));
 	result_add_verdict(r, f->mini || f->qemu ? RESULT_PASS : RESULT_SKIP);
 	if (!f->mini && !f->qemu)
-		result_warn(r, "neither KVM nor a QEMU is usable: nothing of "
-			       "vmferry can run a guest here");
+		result_warn(r, "%s", nothing_usable);
 }
 
 static int tell(const struct settings *s, struct diagnosis *f,
@@ -245,6 +247,8 @@ static int tell(const struct settings *s, struct diagnosis *f,
 	fprintf(out, "\nCan run here: mini VMM %s, QEMU %s\nVerdict: %s\n",
 		f->mini ? "yes" : "no", f->qemu ? "yes" : "no",
 		result_verdict_name(result_verdict(result)));
+	if (!f->mini && !f->qemu)
+		error_set(err, -ENODEV, "%s", nothing_usable);
 	return rc ? rc : result_write(result, s->json, err);
 }
 
@@ -269,8 +273,9 @@ int cmd_doctor(int argc, char **argv)
 		return EXIT_BROKEN;
 	checks_init(&f.checks);
 	rc = tell(&s, &f, result, &err);
-	code = rc ? tools_fail("doctor", EXIT_BROKEN, &err)
-		  : result_exit_code(result);
+	code = rc ? EXIT_BROKEN : result_exit_code(result);
+	if (code != EXIT_DONE)
+		tools_fail("doctor", code, &err);
 	checks_exit(&f.checks);
 	json_decref(f.qemus);
 	result_destroy(result);

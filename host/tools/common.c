@@ -257,8 +257,9 @@ int common_finish(const char *command, const struct common_settings *s,
 		result_add_verdict(result, code == EXIT_CANNOT_RUN
 						   ? RESULT_SKIP
 						   : RESULT_ERROR);
-	} else
+	} else {
 		noise_print(&noise, common_out(s));
+	}
 	noise_to_result(&noise, result);
 	if (result_write(result, s->json, &trouble))
 		return tools_fail(command, EXIT_BROKEN, &trouble);

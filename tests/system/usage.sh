@@ -60,7 +60,7 @@ run migrate --dry-run --ram 1G --workload rate=100M
 [ "$rc" -eq 0 ] && jq -e '.ram_bytes == 1073741824 and
 	.workload.rate_bytes_per_s == 104857600' "$dir/out" >/dev/null
 result $? "--dry-run prints the resolved configuration"
-for command in '' migrate boot vmm; do
+for command in '' migrate boot vmm doctor; do
 	# shellcheck disable=SC2086 # no word, or one
 	run $command --help
 	[ "$rc" -eq 0 ] && grep -q '^Example' "$dir/out"
