@@ -185,11 +185,6 @@ static void stop_sampler(struct run *r, bool wait)
 	r->have_seen = true;
 }
 
-static double cpu_s(struct drive_vm *vm, uint64_t before_ns)
-{
-	return (double)(drive_vm_cpu_ns(vm) - before_ns) / 1e9;
-}
-
 /* Between the commit and the first step: look at it, or spoil it. */
 static int held(struct run *r, struct error *err)
 {
@@ -303,8 +298,6 @@ static int migrate(struct run *r, struct error *err)
 	int rc = not_usage(run_watch(r, &why));
 
 	if (!rc) {
-		r->out->source_cpu_s = cpu_s(&r->source, r->source_cpu_ns);
-		r->out->target_cpu_s = cpu_s(&r->target, r->target_cpu_ns);
 		rc = not_usage(r->out->completed ? after_success(r, &why)
 						 : after_failure(r, &why));
 	}

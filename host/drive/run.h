@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "drive/findings.h"
 #include "drive/sabotage.h"
+#include "drive/threads.h"
 #include "drive/verify.h"
 #include "drive/vm.h"
 #include "drive/workload.h"
@@ -91,7 +92,9 @@ struct run_sample {
 	double wire_bytes, state_bytes;
 	double sampler_resolution_ms;
 	json_t *rounds; /* array, keys as in the result */
-	double source_cpu_s, target_cpu_s; /* during the migration */
+	/* During the migration, but for the vCPUs; and every thread. */
+	double source_cpu_s, target_cpu_s;
+	struct threads source_threads, target_threads;
 	double rate_target, rate_before, rate_during, rate_after; /* bytes/s */
 	double stop_ms, final_ram_ms, device_save_ms, device_load_ms;
 	double resume_ms, first_step_ms;

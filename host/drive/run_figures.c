@@ -141,6 +141,16 @@ static double brownout(const struct run *r, double blackout_ms)
 	return fmax(0, lost * whole - blackout_ms);
 }
 
+/* Work of the VMM, not of the guest: all threads but the vCPUs' (mini: vcpuN,
+ * QEMU: CPU N/KVM, CPU N/TCG). */
+static double cpu_s(const struct threads *t)
+{
+	uint64_t guest =
+		threads_span_ns(t, "vcpu") + threads_span_ns(t, "CPU ");
+
+	return t->nr ? (double)(threads_span_ns(t, "") - guest) / 1e9 : NAN;
+}
+
 void run_figures(struct run *r)
 {
 	struct run_sample *o = r->out;
@@ -151,6 +161,10 @@ void run_figures(struct run *r)
 	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
 	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	o->source_cpu_s = cpu_s(&r->source_threads);
+	o->target_cpu_s = cpu_s(&r->target_threads);
+	o->source_threads = r->source_threads;
+	o->target_threads = r->target_threads;
 	if (r->have_seen) {
 		o->sampler_resolution_ms =
 			(double)r->seen.longest_period_ns / 1e6;

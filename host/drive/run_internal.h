@@ -5,6 +5,7 @@
 
 #include "drive/run.h"
 #include "drive/sampler.h"
+#include "drive/threads.h"
 
 /* A moment and the workload's counter then. */
 struct run_mark {
@@ -29,7 +30,7 @@ struct run {
 	struct run_mark warm, begin, end, again, after;
 	/* Events, on arrival; 0 = none. */
 	uint64_t active_ns, stop_ns, resume_ns, done_ns;
-	uint64_t source_cpu_ns, target_cpu_ns; /* at the beginning */
+	struct threads source_threads, target_threads;
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
 };
 

@@ -131,6 +131,12 @@ static void listen_until(struct run *r, uint64_t deadline_ns)
 	}
 }
 
+static void look_at_threads(struct run *r, bool begin)
+{
+	threads_look(&r->source_threads, r->source.pid, begin);
+	threads_look(&r->target_threads, r->target.pid, begin);
+}
+
 /* Polls the source until the migration has ended; its last word stays in
  * source_stats. */
 static int wait_end(struct run *r, struct error *err)
@@ -147,6 +153,7 @@ static int wait_end(struct run *r, struct error *err)
 				      &r->source_stats, err);
 		if (rc)
 			return rc;
+		look_at_threads(r, false);
 		show(r, r->source_stats);
 		if (ended(r->source_stats))
 			break;
@@ -212,8 +219,7 @@ int run_watch(struct run *r, struct error *err)
 	if (rc)
 		return rc;
 	qmp_client_drain_events(r->source.qmp);
-	r->source_cpu_ns = drive_vm_cpu_ns(&r->source);
-	r->target_cpu_ns = drive_vm_cpu_ns(&r->target);
+	look_at_threads(r, true);
 	r->begin.steps = counters_steps(&r->source_count);
 	r->begin.ns = clock_now_ns();
 	rc = drive_vm_execute(&r->source, "migrate",

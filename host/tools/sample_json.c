@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drive/guest_account.h"
+#include "drive/vantage.h"
 
 #define MAX_EXAMPLES 32u
 
@@ -56,6 +57,49 @@ static void set_number(json_t *object, const char *key, double value)
 	set(object, key, result_number(value));
 }
 
+/* By name; threads of the same name together. */
+static json_t *threads(const struct threads *t)
+{
+	json_t *o = json_object(), *name;
+	unsigned int i;
+
+	for (i = 0; i < t->nr; i++) {
+		const struct thread_time *one = &t->thread[i];
+		double s = (double)(one->last_ns - one->first_ns) / 1e9;
+
+		name = result_string(one->name);
+		s += json_number_value(
+			json_object_get(o, json_string_value(name)));
+		set_number(o, json_string_value(name), s);
+		json_decref(name);
+	}
+	return o;
+}
+
+static json_t *vantage(const struct run_settings *settings,
+		       const struct run_sample *s, struct result *result)
+{
+	struct vantage v[VANTAGE_NR];
+	json_t *o = json_object(), *lines = json_array();
+	char text[256];
+	size_t i;
+
+	vantage_fill(s, v);
+	for (i = 0; i < VANTAGE_NR; i++) {
+		json_t *one = json_object();
+
+		set_number(one, "wire", v[i].wire);
+		set_number(one, "guest", v[i].guest);
+		set_number(one, "host", v[i].host);
+		set_number(one, "vmm", v[i].vmm);
+		set(o, v[i].name, one);
+		if (vantage_disagreement(&v[i], settings, text, sizeof(text)))
+			json_array_append_new(lines, json_string(text));
+	}
+	set(o, "disagreements", lines);
+	return o;
+}
+
 static json_t *cpu(const struct run_sample *s)
 {
 	json_t *o = json_object();
@@ -64,6 +108,8 @@ static json_t *cpu(const struct run_sample *s)
 	set_number(o, "target", s->target_cpu_s);
 	set(o, "compress", json_array());
 	set(o, "decompress", json_array());
+	set(o, "source_threads", threads(&s->source_threads));
+	set(o, "target_threads", threads(&s->target_threads));
 	return o;
 }
 
@@ -299,6 +345,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
+	set(o, "vantage", vantage(settings, s, result));
 	set(o, "vmm_reported",
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());
 	set(o, "sabotage", sabotage(settings, s));

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "drive/vantage.h"
 #include "report/table.h"
 
 static void time_pair(struct table *t, const char *key, double ms,
@@ -184,6 +185,44 @@ static void print_sabotage(const struct run_settings *set,
 		s->score.invented.nr);
 }
 
+static void vantage_cell(struct table *t, double value)
+{
+	if (isnan(value))
+		table_cell(t, "-");
+	else
+		table_cell(t, value >= 1000 ? "%.0f" : "%.1f", value);
+}
+
+static void print_vantage(const struct run_settings *set,
+			  const struct run_sample *s, FILE *f)
+{
+	static const struct table_column columns[] = {
+		{ "", TABLE_LEFT },	     { "wire", TABLE_RIGHT },
+		{ "guest", TABLE_RIGHT },    { "host", TABLE_RIGHT },
+		{ "vmm says", TABLE_RIGHT },
+	};
+	struct vantage v[VANTAGE_NR];
+	char text[256];
+	struct table *t;
+	size_t i;
+
+	vantage_fill(s, v);
+	if (table_create("Vantage points", columns, 5, &t))
+		return;
+	for (i = 0; i < VANTAGE_NR; i++) {
+		table_cell(t, "%s", v[i].name);
+		vantage_cell(t, v[i].wire);
+		vantage_cell(t, v[i].guest);
+		vantage_cell(t, v[i].host);
+		vantage_cell(t, v[i].vmm);
+	}
+	table_print(t, f);
+	table_destroy(t);
+	for (i = 0; i < VANTAGE_NR; i++)
+		if (vantage_disagreement(&v[i], set, text, sizeof(text)))
+			fprintf(f, "  %s\n", text);
+}
+
 void sample_print(const struct run_settings *settings,
 		  const struct run_sample *s, FILE *f)
 {
@@ -194,6 +233,8 @@ void sample_print(const struct run_settings *settings,
 	if (s->completed)
 		print_times(settings, s, f);
 	print_bytes(settings, s, f);
+	if (s->completed)
+		print_vantage(settings, s, f);
 	print_integrity(s, f);
 	print_sabotage(settings, s, f);
 }
