@@ -3,6 +3,7 @@
 #include "base/address.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -184,6 +185,26 @@ int address_connect(const char *address, int *ret_fd, struct error *err)
 				 strerror(-rc));
 	*ret_fd = fd;
 	return 0;
+}
+
+int address_connect_start(const char *address, int *ret_fd)
+{
+	struct place p;
+	int fd = -1, rc = parse(address, &p, NULL);
+
+	if (!rc)
+		rc = open_socket(&p, &fd);
+	if (rc)
+		return rc;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) ||
+	    connect(fd, (struct sockaddr *)&p.addr, p.bytes))
+		rc = -errno;
+	if (rc && rc != -EINPROGRESS) {
+		close(fd);
+		return rc;
+	}
+	*ret_fd = fd;
+	return rc;
 }
 
 int address_accept(int listen_fd, int timeout_ms, int *ret_fd,

@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/address.h"
 #include "base/clock.h"
 #include "drive/console.h"
 #include "drive/run_internal.h"
@@ -309,40 +307,17 @@ static int migrate(struct run *r, struct error *err)
 	return rc;
 }
 
-static int pick_address(struct run *r)
-{
-	struct error err = { "" };
-	int tries, fd;
-
-	snprintf(r->address, sizeof(r->address), "unix:%s/migrate.sock",
-		 r->set->dir);
-	if (strcmp(r->set->transport, "tcp"))
-		return 0;
-	/* A free port: ours until the target takes it. */
-	for (tries = 0; tries < 64; tries++) {
-		snprintf(
-			r->address, sizeof(r->address), "tcp:127.0.0.1:%u",
-			(unsigned int)(20000 + (clock_now_ns() >> 10) % 40000));
-		err.text[0] = '\0';
-		if (!address_listen(r->address, &fd, &err)) {
-			close(fd);
-			return 0;
-		}
-	}
-	return -EADDRINUSE;
-}
-
 int run_migrate(const struct run_settings *settings,
 		struct run_sample *ret_sample, struct error *err)
 {
 	struct run r = { .set = settings, .out = ret_sample };
-	int rc = pick_address(&r);
+	int rc = run_link_open(&r, err);
 
 	r.hold = (settings->verify & RUN_VERIFY_SWITCHOVER) ||
 		 (settings->sabotage.count &&
 		  settings->sabotage.kind != SABOTAGE_SKIP_DIRTY);
 	if (rc)
-		return error_set(err, rc, "no free TCP port on the loopback");
+		return rc;
 	rc = start_source(&r, err);
 	if (!rc)
 		rc = start_target(&r, err);
@@ -359,6 +334,7 @@ int run_migrate(const struct run_settings *settings,
 	tell_child(&r, 1, 0);
 	drive_vm_stop(&r.source);
 	drive_vm_stop(&r.target);
+	run_link_close(&r);
 	json_decref(r.source_stats);
 	json_decref(r.target_stats);
 	return rc;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "drive/findings.h"
+#include "drive/relay.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
 #include "drive/verify.h"
@@ -50,6 +51,11 @@ struct run_settings {
 	size_t image_bytes;
 	struct workload workload;
 	const char *transport; /* "unix", "tcp" */
+	bool relay; /* between the two: counts, and impairs as it is told */
+	struct relay_params relay_params; /* but for the addresses */
+	unsigned int cut_round; /* the relay cuts when it begins; 0 = never */
+	unsigned int stall_round; /* it lets nothing pass then, for */
+	uint64_t stall_ns; /* that long; 0 = never */
 	uint64_t max_bandwidth_bytes_per_s;
 	uint64_t downtime_limit_ns;
 	uint64_t warmup_ns; /* workload before the migration */
@@ -90,6 +96,7 @@ struct run_sample {
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
 	double brownout_ms;
 	double wire_bytes, state_bytes;
+	unsigned int nr_connections; /* by the relay; 0 = no relay */
 	double sampler_resolution_ms;
 	json_t *rounds; /* array, keys as in the result */
 	/* During the migration, but for the vCPUs; and every thread. */

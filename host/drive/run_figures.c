@@ -75,6 +75,40 @@ static void take_rounds(struct run *r)
 	}
 }
 
+static json_t *number_or_null(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
+}
+
+/* A VMM that lists no rounds of its own: as its events announced them. */
+static void take_announced_rounds(struct run *r)
+{
+	uint64_t wire =
+		isnan(r->out->wire_bytes) ? 0 : (uint64_t)r->out->wire_bytes;
+	unsigned int i;
+
+	for (i = 0; i < r->nr_rounds; i++) {
+		const struct run_round *this = &r->round[i];
+		bool last = i + 1 == r->nr_rounds;
+		uint64_t end = last ? r->done_ns : this[1].ns;
+		uint64_t sent = last ? wire : this[1].wire_bytes;
+
+		json_array_append_new(
+			r->out->rounds,
+			json_pack(
+				"{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
+				ms(r->begin.ns, this->ns), "duration_ms",
+				number_or_null(between(this->ns, end)),
+				"wire_bytes",
+				r->relay
+					? json_integer((
+						  json_int_t)(sent -
+							      this->wire_bytes))
+					: json_null(),
+				"pages", "zero_pages", "dirty_pages_after"));
+	}
+}
+
 static void take_waterfall(struct run *r)
 {
 	struct run_sample *o = r->out;
@@ -151,6 +185,19 @@ static double cpu_s(const struct threads *t)
 	return t->nr ? (double)(threads_span_ns(t, "") - guest) / 1e9 : NAN;
 }
 
+/* The relay's word goes before the engine's own channels. */
+static void take_wire(struct run *r)
+{
+	struct relay_stats stats;
+
+	r->out->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	if (!r->relay)
+		return;
+	relay_stats(r->relay, &stats);
+	r->out->wire_bytes = (double)stats.forward.bytes;
+	r->out->nr_connections = stats.nr_connections;
+}
+
 void run_figures(struct run *r)
 {
 	struct run_sample *o = r->out;
@@ -158,7 +205,7 @@ void run_figures(struct run *r)
 
 	o->total_ms = between(r->begin.ns, r->done_ns);
 	o->setup_ms = between(r->begin.ns, r->active_ns);
-	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	take_wire(r);
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
 	o->downtime_ms = between(r->stop_ns, r->resume_ns);
 	o->source_cpu_s = cpu_s(&r->source_threads);
@@ -180,6 +227,8 @@ void run_figures(struct run *r)
 	o->brownout_ms = brownout(r, o->blackout_ms);
 	o->tsc_ran = tsc_ran(r);
 	take_rounds(r);
+	if (!json_array_size(o->rounds))
+		take_announced_rounds(r);
 	take_waterfall(r);
 	o->vmm_reported = json_incref(r->source_stats);
 }

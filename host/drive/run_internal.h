@@ -13,11 +13,25 @@ struct run_mark {
 	uint64_t steps;
 };
 
+struct relay;
+
+/* When a round began, and what had gone over the link by then. */
+struct run_round {
+	uint64_t ns;
+	uint64_t wire_bytes;
+};
+
+#define RUN_MAX_ROUNDS 256u
+
 struct run {
 	const struct run_settings *set;
 	struct run_sample *out;
 	struct drive_vm source, target;
-	char address[200]; /* of the migration */
+	char address[200]; /* where the target waits */
+	char link[200]; /* where the source connects: there, or the relay */
+	struct relay *relay; /* NULL = none */
+	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
+	unsigned int nr_rounds;
 	bool hold; /* the target waits for our `cont` */
 	uint64_t tsc_hz;
 	struct counters source_count, target_count;
@@ -47,6 +61,12 @@ int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);
 /* Damage the paused target. */
 int run_sabotage(struct run *r, struct error *err);
 int run_score(struct run *r);
+
+/* run_link.c: the way between the two. */
+int run_link_open(struct run *r, struct error *err);
+void run_link_close(struct run *r);
+/* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */
+void run_link_round(struct run *r, int64_t round, uint64_t now_ns);
 
 /* run_figures.c: from what was seen to the figures of the sample. */
 void run_figures(struct run *r);

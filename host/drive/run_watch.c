@@ -101,11 +101,13 @@ static bool ended(json_t *stats)
 	if (!status)
 		return false;
 	if (!strcmp(status, "completed"))
-		return json_object_get(stats, "total-time");
+		return json_integer_value(
+			       json_object_get(stats, "total-time")) ||
+		       json_object_get(stats, "x-vmferry");
 	return !strcmp(status, "failed") || !strcmp(status, "cancelled");
 }
 
-static void note_event(struct run *r, const struct qmp_event *event)
+static void note_status(struct run *r, const struct qmp_event *event)
 {
 	const char *status =
 		json_string_value(json_object_get(event->data, "status"));
@@ -118,14 +120,28 @@ static void note_event(struct run *r, const struct qmp_event *event)
 		r->done_ns = event->arrived_ns;
 }
 
+/* A round begins: what is to happen to the link then. */
+static void note_round(struct run *r, const struct qmp_event *event)
+{
+	json_int_t round =
+		json_integer_value(json_object_get(event->data, "pass"));
+
+	run_link_round(r, round, event->arrived_ns);
+}
+
 /* Takes what the source has said by then, or waits for its next word. */
 static void listen_until(struct run *r, uint64_t deadline_ns)
 {
 	struct qmp_event event;
 
-	while (!qmp_client_wait_event(r->source.qmp, "MIGRATION", deadline_ns,
+	while (!qmp_client_wait_event(r->source.qmp, NULL, deadline_ns,
 				      &event)) {
-		note_event(r, &event);
+		if (!strcmp(event.name, "MIGRATION"))
+			note_status(r, &event);
+		else if (!strcmp(event.name, "MIGRATION_PASS"))
+			note_round(r, &event);
+		else if (!strcmp(event.name, "STOP"))
+			r->stop_ns = event.arrived_ns;
 		qmp_event_exit(&event);
 		deadline_ns = 0;
 	}
@@ -223,12 +239,11 @@ int run_watch(struct run *r, struct error *err)
 	r->begin.steps = counters_steps(&r->source_count);
 	r->begin.ns = clock_now_ns();
 	rc = drive_vm_execute(&r->source, "migrate",
-			      json_pack("{s:s}", "uri", r->address), NULL, err);
+			      json_pack("{s:s}", "uri", r->link), NULL, err);
 	if (!rc)
 		rc = wait_end(r, err);
 	if (rc)
 		return rc;
-	r->stop_ns = take_event(&r->source, "STOP", 0);
 	if (!r->out->completed) {
 		explain_failure(r);
 		return 0;

@@ -273,6 +273,8 @@ static int resolve(struct settings *s, struct run_settings *run,
 		rc = parse_fault(s->fault_text, &run->fault, err);
 	if (!rc)
 		rc = resolve_qemu(s, run, err);
+	if (!rc)
+		rc = link_resolve(&s->common.link, run, err);
 	/* Without inline nobody checks before overwriting. */
 	if (!(run->verify & RUN_VERIFY_INLINE))
 		s->common.workload.check = false;
@@ -303,6 +305,7 @@ static json_t *params(const struct settings *s, const struct run_settings *run)
 	json_object_set_new(o, "fault",
 			    s->fault_text ? json_string(s->fault_text)
 					  : json_null());
+	link_params(&s->common.link, run, o);
 	json_object_set(o, "qemu_capabilities", run->capabilities);
 	json_object_set(o, "qemu_parameters", run->parameters);
 	json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));

@@ -15,12 +15,14 @@
 #include "base/noise.h"
 #include "drive/run.h"
 #include "report/result.h"
+#include "tools/link_options.h"
 #include "tools/machine_options.h"
 #include "tools/options.h"
 
 /* Every command's settings begin with this. */
 struct common_settings {
 	struct machine_choice machine; /* first */
+	struct link_choice link; /* migrate's only */
 	uint64_t ram_bytes, cpus;
 	unsigned int backing;
 	const char *kernel;

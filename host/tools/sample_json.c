@@ -334,6 +334,8 @@ json_t *sample_json(const struct run_settings *settings,
 	set_number(o, "sampler_resolution_ms", s->sampler_resolution_ms);
 	set_bytes(o, "wire_bytes", s->wire_bytes);
 	set_bytes(o, "state_bytes", s->state_bytes);
+	set(o, "connections",
+	    s->nr_connections ? json_integer(s->nr_connections) : json_null());
 	set_integer(o, "ram_bytes", settings->ram_bytes);
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));

@@ -86,6 +86,31 @@ static void print_bytes(const struct run_settings *set,
 	table_destroy(t);
 }
 
+static void round_time(struct table *t, json_t *ms)
+{
+	char text[UNITS_TEXT_BYTES];
+
+	if (json_is_number(ms))
+		table_cell(
+			t, "%s",
+			units_format_time(text, json_number_value(ms) * 1e6));
+	else
+		table_cell(t, "-");
+}
+
+static void round_count(struct table *t, json_t *count, bool is_size)
+{
+	json_int_t value = json_integer_value(count);
+	char text[UNITS_TEXT_BYTES];
+
+	if (!json_is_integer(count))
+		table_cell(t, "-");
+	else if (is_size)
+		table_cell(t, "%s", units_format_size(text, (uint64_t)value));
+	else
+		table_cell(t, "%" JSON_INTEGER_FORMAT, value);
+}
+
 static void print_rounds(const struct run_sample *s, FILE *f)
 {
 	static const struct table_column columns[] = {
@@ -94,7 +119,6 @@ static void print_rounds(const struct run_sample *s, FILE *f)
 		{ "zero", TABLE_RIGHT },	{ "wire", TABLE_RIGHT },
 		{ "dirty after", TABLE_RIGHT },
 	};
-	char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES];
 	struct table *t;
 	json_t *round;
 	size_t i;
@@ -102,20 +126,14 @@ static void print_rounds(const struct run_sample *s, FILE *f)
 	if (table_create("Rounds", columns, 7, &t))
 		return;
 	json_array_foreach (s->rounds, i, round) {
-		double start = 0, time = 0;
-		json_int_t pages = 0, zero = 0, wire = 0, after = 0;
-
-		json_unpack(round, "{s:F, s:F, s:I, s:I, s:I, s:I}", "start_ms",
-			    &start, "duration_ms", &time, "pages", &pages,
-			    "zero_pages", &zero, "wire_bytes", &wire,
-			    "dirty_pages_after", &after);
 		table_cell(t, "%zu", i + 1);
-		table_cell(t, "%s", units_format_time(a, start * 1e6));
-		table_cell(t, "%s", units_format_time(b, time * 1e6));
-		table_cell(t, "%" JSON_INTEGER_FORMAT, pages);
-		table_cell(t, "%" JSON_INTEGER_FORMAT, zero);
-		table_cell(t, "%s", units_format_size(c, (uint64_t)wire));
-		table_cell(t, "%" JSON_INTEGER_FORMAT, after);
+		round_time(t, json_object_get(round, "start_ms"));
+		round_time(t, json_object_get(round, "duration_ms"));
+		round_count(t, json_object_get(round, "pages"), false);
+		round_count(t, json_object_get(round, "zero_pages"), false);
+		round_count(t, json_object_get(round, "wire_bytes"), true);
+		round_count(t, json_object_get(round, "dirty_pages_after"),
+			    false);
 	}
 	table_print(t, f);
 	table_destroy(t);
