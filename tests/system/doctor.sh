@@ -43,7 +43,7 @@ without "$dir/bin" doctor --kvm-path "$dir/bin/not-kvm" --json "$dir/r.json"
 	(.value | test("API version")))'
 result $? "a file that is no KVM device is told as such"
 
-printf '#!/bin/sh\necho "this is no QEMU: error: bad day" >&2\nexit 1\n' \
+printf '#!/bin/sh\necho "this is no QEMU: error: bad day" >&2\necho goodbye\nexit 1\n' \
 	>"$dir/bin/liar"
 chmod +x "$dir/bin/liar"
 without "$dir/bin" doctor --kvm-path /nonexistent --qemu-binary liar \
