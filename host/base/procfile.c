@@ -129,7 +129,8 @@ unsigned int procfile_list_count(const char *text)
 				return 0;
 			text += strspn(text, "0123456789");
 		}
-		if (last < first || last - first > 65535)
+		/* Also if the last is below the first: no sign here. */
+		if (last - first > 65535)
 			return 0;
 		nr += (unsigned int)(last - first) + 1;
 		if (*text != ',')

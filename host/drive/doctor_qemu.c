@@ -289,7 +289,8 @@ int doctor_qemu(const char *binary, const char *path, struct checks *checks,
 		struct qemu q = { .path = list[i], .checks = checks };
 
 		if (i)
-			snprintf(q.prefix, sizeof(q.prefix), "qemu%zu", i + 1);
+			snprintf(q.prefix, sizeof(q.prefix), "qemu%u",
+				 (unsigned int)i + 1);
 		else
 			snprintf(q.prefix, sizeof(q.prefix), "qemu");
 		if (!rc)
