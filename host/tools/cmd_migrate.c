@@ -438,9 +438,9 @@ static int measure(struct settings *s, struct run_settings *run, int argc,
 
 int cmd_migrate(int argc, char **argv)
 {
-	static const struct option_spec *const tables[] = { machine_options,
-							    common_options,
-							    options, NULL };
+	static const struct option_spec *const tables[] = {
+		machine_options, common_options, options, link_options, NULL
+	};
 	struct settings s = {
 		.downtime_ns = 300 * NSEC_PER_MSEC,
 		.before_ns = NSEC_PER_SEC,
