@@ -42,9 +42,8 @@ static int setup(void **state)
 {
 	struct fixture *f =
 		aligned_alloc(4096, ABI_ALIGN_PAGE(sizeof(struct fixture)));
-	void *area =
-		mmap(AREA, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint8_t *area = mmap(NULL, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (!f || area == MAP_FAILED)
 		return -1;
