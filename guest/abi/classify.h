@@ -55,6 +55,34 @@ static inline bool oracle_is_torn(const struct oracle *o, uint64_t gfn,
 	return from_a && from_b;
 }
 
+/* How far back the other half of a torn page is looked for. */
+#define ORACLE_TORN_VISITS 8u
+
+/* Return: true and the other visit, if @page is part @visit, part another. */
+static inline bool oracle_find_torn(const struct oracle *o, uint64_t gfn,
+				    uint64_t visit, const uint8_t *page,
+				    uint8_t *a, uint8_t *b, uint64_t *ret_other)
+{
+	uint64_t back;
+
+	for (back = 1; back <= ORACLE_TORN_VISITS && back <= visit; back++) {
+		*ret_other = visit - back;
+		if (oracle_is_torn(o, gfn, visit, *ret_other, page, a, b))
+			return true;
+	}
+	*ret_other = visit + 1;
+	return oracle_is_torn(o, gfn, visit, *ret_other, page, a, b);
+}
+
+/* Is a stamp of @at_epoch (16 bits, as it stands there) from before @o? */
+static inline bool oracle_epoch_before(const struct oracle *o,
+				       uint32_t at_epoch)
+{
+	uint32_t ago = (o->epoch - at_epoch) & 0xffff;
+
+	return ago && ago < 0x8000;
+}
+
 /**
  * oracle_classify() - name the damage of one page.
  * @o: valid parameters.
@@ -75,8 +103,8 @@ static inline void oracle_classify(const struct oracle *o, uint64_t gfn,
 	uint8_t *a = scratch, *b = a + ABI_PAGE_BYTES;
 	struct oracle_finding f = { .kind = ORACLE_FLIPPED };
 	struct oracle_stamp stamp;
-	uint64_t at_gfn, at_visit;
-	uint32_t at_epoch, i;
+	uint64_t at_gfn = 0, at_visit = 0, other;
+	uint32_t at_epoch = 0, i;
 	bool blank = true, stamped;
 
 	oracle_page(o, gfn, visit, a);
@@ -110,29 +138,17 @@ static inline void oracle_classify(const struct oracle *o, uint64_t gfn,
 		}
 	} else if (f.nr_bits <= ORACLE_FLIP_BITS) {
 		f.kind = ORACLE_FLIPPED;
-	} else if (visit &&
-		   oracle_is_torn(o, gfn, visit, visit - 1, p, a, b)) {
+	} else if (oracle_find_torn(o, gfn, visit, p, a, b, &other)) {
 		f.kind = ORACLE_TORN;
-		f.found = visit - 1;
-	} else if (oracle_is_torn(o, gfn, visit, visit + 1, p, a, b)) {
-		f.kind = ORACLE_TORN;
-		f.found = visit + 1;
-	} else if (visit > 1 &&
-		   oracle_is_torn(o, gfn, visit, visit - 2, p, a, b)) {
-		f.kind = ORACLE_TORN;
-		f.found = visit - 2;
-	} else if (stamped && at_gfn == gfn && at_epoch < o->epoch) {
-		f.kind = ORACLE_STALE; /* the whole page of an older epoch */
-		f.found = at_visit;
-	} else if (stamped && at_gfn != gfn && at_epoch <= o->epoch) {
+		f.found = other;
+	} else if (stamped && oracle_epoch_before(o, at_epoch)) {
+		/* Another epoch's parameters are not known: its stamp counts. */
+		f.kind = at_gfn == gfn ? ORACLE_STALE : ORACLE_MISPLACED;
+		f.found = at_gfn == gfn ? at_visit : at_gfn;
+	} else if (stamped && at_gfn != gfn &&
+		   at_epoch == (o->epoch & 0xffff)) {
 		f.kind = ORACLE_MISPLACED;
 		f.found = at_gfn;
-	} else if (o->content == ORACLE_CONTENT_ZERO && visit > 1 &&
-		   o->write == ORACLE_WRITE_STAMP &&
-		   oracle_page_ok(o, gfn, visit - 1, page)) {
-		f.kind = ORACLE_STALE; /* its stamp is a zero visit's */
-		f.found = visit - 1;
-		f.behind = 1;
 	}
 	*ret = f;
 }

@@ -170,6 +170,7 @@ struct abi_stall {
 	uint64_t floor_ticks; /* shortest gap in `gap`: below it, no search */
 	struct abi_gap gap[ABI_STALL_GAPS]; /* the longest, in no order */
 	uint64_t bucket[ABI_STALL_BUCKETS];
+	uint64_t reserved[460]; /* to whole pages: an array is page by page */
 };
 
 /* In the image, found by the ELF note: where the control area lies. */
@@ -180,7 +181,8 @@ struct abi_anchor {
 	uint64_t control_bytes; /* OUT */
 };
 
-#define ABI_ALIGN_PAGE(x) (((x) + ABI_PAGE_BYTES - 1) & ~(uint64_t)(ABI_PAGE_BYTES - 1))
+#define ABI_ALIGN_PAGE(x)                                                      \
+	(((x) + ABI_PAGE_BYTES - 1) & ~(uint64_t)(ABI_PAGE_BYTES - 1))
 
 /* Bytes that a control area for @nr_vcpus needs: whole pages. */
 static inline uint64_t abi_control_bytes(uint32_t nr_vcpus)
@@ -219,6 +221,7 @@ static inline uint64_t abi_stall_bucket_floor(uint32_t idx)
 _Static_assert(sizeof(struct abi_vcpu) == 64, "one cache line per vCPU");
 _Static_assert(sizeof(struct abi_bad) == 32, "entry size is ABI");
 _Static_assert(sizeof(struct abi_bad_log) == ABI_PAGE_BYTES, "one page");
+_Static_assert(sizeof(struct abi_stall) == 10 * ABI_PAGE_BYTES, "whole pages");
 _Static_assert(sizeof(struct abi_ram_range) == 24, "entry size is ABI");
 _Static_assert(offsetof(struct abi_control, preset) == 32, "IN fields fixed");
 _Static_assert(offsetof(struct abi_control, nr_vcpus) == 1056, "OUT fixed");

@@ -253,11 +253,15 @@ static void state_check(void)
 		      names);
 }
 
-static void state_plant(void)
+/* @no_avx: a VMM whose CPU model has no AVX does not carry its registers, even
+ * where the host's CPUID shows through to the guest. */
+static void state_plant(bool no_avx)
 {
 	uint32_t i, nr = 0, absent = 0;
 	char names[256];
 
+	for (i = 0; no_avx && i < smp_nr_cpus(); i++)
+		smp_cpu(i)->plant.vector_level = 0;
 	smp_call_all(plant_set);
 	for (i = 0; i < smp_nr_cpus(); i++) {
 		nr += (uint32_t)__builtin_popcount(smp_cpu(i)->plant.present);
@@ -270,9 +274,13 @@ static void state_plant(void)
 static void cmd_state(char *words)
 {
 	char *what = words_next(&words);
+	char *how = words_next(&words);
+	bool no_avx = how && string_equal(how, "avx=off");
 
-	if (what && string_equal(what, "plant"))
-		state_plant();
+	if (how && !no_avx)
+		console_print("error state plant takes avx=off, not %s", how);
+	else if (what && string_equal(what, "plant"))
+		state_plant(no_avx);
 	else if (what && string_equal(what, "check"))
 		state_check();
 	else

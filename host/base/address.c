@@ -35,9 +35,10 @@ static int parse_unix(const char *path, struct place *p, struct error *err)
 	struct sockaddr_un *un = (struct sockaddr_un *)&p->addr;
 
 	if (!*path || strlen(path) >= sizeof(un->sun_path))
-		return error_set(err, -EINVAL,
-				 "the socket path '%s' must have 1 to %zu bytes",
-				 path, sizeof(un->sun_path) - 1);
+		return error_set(
+			err, -EINVAL,
+			"the socket path '%s' must have 1 to %zu bytes", path,
+			sizeof(un->sun_path) - 1);
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, path);
 	p->bytes = sizeof(*un);
@@ -49,20 +50,24 @@ static int parse_tcp(const char *text, struct place *p, struct error *err)
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list;
 	const char *colon = strrchr(text, ':');
-	char host[256];
+	uint64_t port;
+	char host[256], service[8];
 	size_t n;
 	int rc;
 
-	if (!colon || (n = (size_t)(colon - text)) >= sizeof(host))
+	/* getaddrinfo() takes an empty port for 0 and 65537 for 1. */
+	if (!colon || (n = (size_t)(colon - text)) >= sizeof(host) ||
+	    units_parse_u64(colon + 1, 0, UINT16_MAX, &port))
 		return error_set(err, -EINVAL,
-				 "the address 'tcp:%s' lacks its port: "
-				 "write tcp:HOST:PORT",
+				 "the address 'tcp:%s' lacks a port of 0 to "
+				 "65535: write tcp:HOST:PORT",
 				 text);
 	if (n > 1 && text[0] == '[' && text[n - 1] == ']')
 		text++, n -= 2;
 	memcpy(host, text, n);
 	host[n] = '\0';
-	rc = getaddrinfo(n ? host : NULL, colon + 1, &hints, &list);
+	snprintf(service, sizeof(service), "%u", (unsigned int)port);
+	rc = getaddrinfo(n ? host : NULL, service, &hints, &list);
 	if (rc)
 		return error_set(err, -EINVAL, "cannot resolve 'tcp:%s': %s",
 				 text, gai_strerror(rc));
@@ -104,7 +109,12 @@ static int open_socket(const struct place *p, int *ret_fd)
 	return 0;
 }
 
-/* A socket file that nobody listens on: left over from a killed process. */
+/*
+ * A socket file that nobody has open: left over from a killed process. Asked
+ * with a datagram socket, which a live stream socket refuses by its type
+ * (EPROTOTYPE): a real connection would be taken by the one who waits there
+ * for a peer.
+ */
 static bool is_stale(const struct place *p)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&p->addr;
@@ -113,7 +123,10 @@ static bool is_stale(const struct place *p)
 	int fd;
 
 	if (p->addr.ss_family != AF_UNIX || lstat(un->sun_path, &st) ||
-	    !S_ISSOCK(st.st_mode) || open_socket(p, &fd))
+	    !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return false;
 	stale = connect(fd, (const struct sockaddr *)&p->addr, p->bytes) &&
 		errno == ECONNREFUSED;
@@ -124,15 +137,15 @@ static bool is_stale(const struct place *p)
 int address_listen(const char *address, int *ret_fd, struct error *err)
 {
 	struct place p;
-	int fd, rc = parse(address, &p, err);
+	int fd = -1, rc = parse(address, &p, err);
 
 	if (rc)
 		return rc;
 	if (is_stale(&p))
 		unlink(((struct sockaddr_un *)&p.addr)->sun_path);
 	rc = open_socket(&p, &fd);
-	if (!rc && (bind(fd, (struct sockaddr *)&p.addr, p.bytes) ||
-		    listen(fd, 8))) {
+	if (!rc &&
+	    (bind(fd, (struct sockaddr *)&p.addr, p.bytes) || listen(fd, 8))) {
 		rc = -errno;
 		close(fd);
 	}
@@ -148,7 +161,7 @@ int address_connect(const char *address, int *ret_fd, struct error *err)
 	const char *number = after(address, "fd:");
 	struct place p;
 	uint64_t value;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (number) {
 		if (units_parse_u64(number, 0, INT32_MAX, &value))

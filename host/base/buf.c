@@ -58,10 +58,9 @@ const void *reader_skip(struct reader *r, size_t bytes)
 
 int reader_get(struct reader *r, void *data, size_t bytes)
 {
-	const void *at = reader_skip(r, bytes);
-
-	if (!at)
+	if (bytes > r->left)
 		return -EPROTO;
-	memcpy(data, at, bytes);
+	if (bytes)
+		memcpy(data, reader_skip(r, bytes), bytes);
 	return 0;
 }

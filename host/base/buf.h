@@ -12,7 +12,10 @@ struct buf {
 	size_t room; /* allocated */
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT                                                               \
+	{                                                                      \
+		NULL, 0, 0                                                     \
+	}
 
 void buf_exit(struct buf *b);
 /* Appends @bytes from @data (zeros if @data is NULL). 0 or -ENOMEM. */

@@ -58,11 +58,10 @@ static int parse_number(const char **text, uint64_t *ret_value,
 			continue;
 		}
 		digit = true;
-		if (value > (UINT64_MAX - 9) / 10 || scale > UINT64_MAX / 10)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *s - '0', &value) ||
+		    __builtin_mul_overflow(scale, point ? 10 : 1, &scale))
 			return -ERANGE;
-		value = value * 10 + (uint64_t)(*s - '0');
-		if (point)
-			scale *= 10;
 	}
 	if (!digit || (point && scale == 1))
 		return -EINVAL;
@@ -129,8 +128,7 @@ int units_parse_time(const char *text, uint64_t *ret_ns)
 	return parse(text, time_units, ret_ns);
 }
 
-int units_parse_u64(const char *text, uint64_t min, uint64_t max,
-		    uint64_t *ret)
+int units_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 	uint64_t value;
@@ -154,7 +152,8 @@ const char *units_format_size(char *text, uint64_t bytes)
 	double value = (double)bytes;
 	unsigned int i = 0;
 
-	while (value >= 1024 && i < 4) {
+	/* What would round to 1024.0 belongs to the next unit. */
+	while (value >= 1023.95 && i < 4) {
 		value /= 1024;
 		i++;
 	}
@@ -167,19 +166,24 @@ const char *units_format_size(char *text, uint64_t bytes)
 const char *units_format_rate(char *text, double bytes_per_s)
 {
 	char size[UNITS_TEXT_BYTES];
+	uint64_t bytes = 0;
 
-	units_format_size(size, bytes_per_s > 0 ? (uint64_t)bytes_per_s : 0);
+	if (bytes_per_s >= 0x1p64)
+		bytes = UINT64_MAX;
+	else if (bytes_per_s > 0)
+		bytes = (uint64_t)bytes_per_s;
+	units_format_size(size, bytes);
 	snprintf(text, UNITS_TEXT_BYTES, "%.*s/s", UNITS_TEXT_BYTES - 3, size);
 	return text;
 }
 
 const char *units_format_time(char *text, double ns)
 {
-	if (ns < 1e3)
+	if (ns < 999.5)
 		snprintf(text, UNITS_TEXT_BYTES, "%.0f ns", ns);
-	else if (ns < 1e6)
+	else if (ns < 999.95e3)
 		snprintf(text, UNITS_TEXT_BYTES, "%.1f us", ns / 1e3);
-	else if (ns < 1e9)
+	else if (ns < 999.95e6)
 		snprintf(text, UNITS_TEXT_BYTES, "%.1f ms", ns / 1e6);
 	else
 		snprintf(text, UNITS_TEXT_BYTES, "%.2f s", ns / 1e9);

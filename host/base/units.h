@@ -25,9 +25,12 @@ int units_parse_u64(const char *text, uint64_t min, uint64_t max,
 
 #define UNITS_TEXT_BYTES 32
 
-/* All write a short text into @text (UNITS_TEXT_BYTES) and return it. */
-const char *units_format_size(char *text, uint64_t bytes); /* "1.5 GiB" */
-const char *units_format_rate(char *text, double bytes_per_s); /* "95.4 MiB/s" */
-const char *units_format_time(char *text, double ns); /* "12.3 ms" */
+/*
+ * All write a short text into @text (UNITS_TEXT_BYTES) and return it:
+ * "1.5 GiB", "95.4 MiB/s", "12.3 ms".
+ */
+const char *units_format_size(char *text, uint64_t bytes);
+const char *units_format_rate(char *text, double bytes_per_s);
+const char *units_format_time(char *text, double ns);
 
 #endif

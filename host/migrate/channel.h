@@ -24,6 +24,12 @@ struct channel_ops {
 	/* Return: bytes got, 0 at the end of the stream, or -errno. */
 	ssize_t (*readv)(struct channel *ch, const struct iovec *iov,
 			 int nr_iov);
+	/*
+	 * May be NULL. Waits until readv would not block: bytes are there, or
+	 * the end, or shutdown() was called. Return: 1, or 0 after
+	 * @timeout_ns.
+	 */
+	int (*wait)(struct channel *ch, uint64_t timeout_ns);
 	/* Wakes both directions from any thread; they fail from now on. */
 	void (*shutdown)(struct channel *ch);
 	/* Frees the channel. */
@@ -41,6 +47,8 @@ struct channel {
  * channel_from_fd() - a channel on a connected stream socket.
  * @fd: owned by the channel on success, still the caller's on failure.
  *
+ * Makes the socket blocking, and sizes the buffers of a UNIX socket.
+ *
  * Return: 0 or -ENOMEM.
  */
 int channel_from_fd(int fd, struct channel **ret_channel);
@@ -55,8 +63,23 @@ int channel_pair(size_t capacity, struct channel **ret_a,
 /* All of @iov (modified on the way), or -errno. */
 int channel_write_all(struct channel *ch, struct iovec *iov, int nr_iov);
 
+/* All of @iov (modified on the way); -ENODATA if the stream ends, or -errno. */
+int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov);
+
 /* Exactly @bytes; -ENODATA if the stream ends before that, or -errno. */
 int channel_read_all(struct channel *ch, void *data, size_t bytes);
+
+/**
+ * channel_wait() - sleep until there is something to read.
+ *
+ * Return: 1 if a read would not block (bytes, the end, or shut down), 0 after
+ * @timeout_ns; always the latter for a kind of channel that cannot tell.
+ */
+int channel_wait(struct channel *ch, uint64_t timeout_ns);
+
+/* Bytes so far, by any thread. */
+uint64_t channel_bytes_out(const struct channel *ch);
+uint64_t channel_bytes_in(const struct channel *ch);
 
 void channel_shutdown(struct channel *ch);
 void channel_close(struct channel *ch);

@@ -126,9 +126,10 @@ void migrate_source_destroy(struct migrate_source *src);
  * On failure or cancellation before `go` the machine runs again if it ran
  * before. Context: a thread of its own.
  * Return: 0 when `go` was said; -ECANCELED; -EPROTO for a peer that broke the
- * protocol or refused; -EPIPE, -ECONNRESET, -ENODATA when it went away; or
- * what the machine said. -EREMOTEIO: `go` could not be delivered for certain:
- * the machine stays paused.
+ * protocol, refused or gave up; -EPIPE, -ECONNRESET, -ENODATA when it went
+ * away; or what the machine said. -EREMOTEIO: `go` could not be delivered for
+ * certain (the write failed, or the target was gone or gave up before it said
+ * that it had heard it): the machine stays paused, phase MIGRATE_FAILED.
  */
 int migrate_source_run(struct migrate_source *src);
 
@@ -141,6 +142,10 @@ void migrate_source_set_params(struct migrate_source *src,
 void migrate_source_stats(struct migrate_source *src,
 			  struct migrate_stats *ret_stats);
 
+/*
+ * The target's memory must read as zeros when the stream begins: pages that
+ * were never written on the source are not written here either.
+ */
 int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 			  struct channel *ch,
 			  const struct migrate_observer *observer,

@@ -3,7 +3,7 @@
 # A guest in QEMU to talk to: boot, say, expect, monitor. Sourced.
 # usage of the tests: TEST GUEST_ELF MACHINE(microvm|q35) [ACCOUNT]
 
-# shellcheck disable=SC2034 # for the tests
+# shellcheck disable=SC2034 # account: not every test has one
 elf=$1 machine=$2 account=${3-}
 dir=$(mktemp -d)
 qemu_pid=

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A guest that boots, works for a while, and is watched: no migration. */
+#ifndef VMFERRY_DRIVE_BOOT_H
+#define VMFERRY_DRIVE_BOOT_H
+
+#include "drive/run.h"
+
+struct boot_settings {
+	struct drive_vm_params vm;
+	const struct workload *workload; /* NULL: the guest stays idle */
+	const char *command; /* one console line, after the workload; NULL */
+	uint64_t duration_ns; /* of the watching */
+	void (*child)(void *ctx, unsigned int slot, pid_t pid);
+};
+
+/* NAN: not measured. */
+struct boot_sample {
+	double ready_ms; /* fork -> `event ready` */
+	double fill_ms;
+	double watched_s;
+	double rate_bytes_per_s; /* by the control area's counters */
+	uint64_t steps;
+	double cpu_pct; /* of one core, the VMM process, while watched */
+	uint64_t nr_bad; /* found inline */
+	char reply[512]; /* of the command */
+	/* Time between steps, all vCPUs. */
+	double gap_p50_us, gap_p99_us, gap_max_us;
+};
+
+/**
+ * boot_run() - boot, watch, end.
+ *
+ * Return: as run_migrate().
+ */
+int boot_run(const struct boot_settings *settings,
+	     struct boot_sample *ret_sample, struct error *err);
+
+#endif

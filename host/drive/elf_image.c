@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* An ELF image laid out in memory, to compare a guest's text with. */
+#include "drive/elf_image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+
+/* The file, and where its base was linked. */
+struct source {
+	const uint8_t *file;
+	size_t bytes;
+	Elf64_Ehdr ehdr;
+	uint64_t base; /* physical */
+	struct error *err;
+};
+
+static int malformed(const struct source *s, const char *what)
+{
+	return error_set(s->err, -EPROTO, "the guest's ELF image has %s", what);
+}
+
+static bool in_file(const struct source *s, uint64_t offset, uint64_t bytes)
+{
+	return offset <= s->bytes && bytes <= s->bytes - offset;
+}
+
+static Elf64_Phdr phdr_at(const struct source *s, unsigned int i)
+{
+	Elf64_Phdr p;
+
+	memcpy(&p, s->file + s->ehdr.e_phoff + i * sizeof(p), sizeof(p));
+	return p;
+}
+
+static int read_header(struct source *s)
+{
+	Elf64_Ehdr *h = &s->ehdr;
+
+	if (s->bytes < sizeof(*h))
+		return malformed(s, "no complete header");
+	memcpy(h, s->file, sizeof(*h));
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG) ||
+	    h->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64)
+		return malformed(s, "a header of another kind than ELF64 for "
+				    "x86-64");
+	if (h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum ||
+	    !in_file(s, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
+		return malformed(s, "a bad program header table");
+	return 0;
+}
+
+/* Checks every PT_LOAD; finds the base and the image's size. */
+static int measure(struct source *s, uint64_t *ret_bytes)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->ehdr.e_phnum; i++) {
+		Elf64_Phdr p = phdr_at(s, i);
+
+		if (p.p_type != PT_LOAD || !p.p_memsz)
+			continue;
+		if (p.p_filesz > p.p_memsz ||
+		    !in_file(s, p.p_offset, p.p_filesz))
+			return malformed(s, "a segment beyond its file");
+		if (p.p_memsz > ELF_IMAGE_MAX_BYTES ||
+		    p.p_paddr > UINT64_MAX - ELF_IMAGE_MAX_BYTES ||
+		    p.p_vaddr > UINT64_MAX - ELF_IMAGE_MAX_BYTES)
+			return malformed(s, "a segment too large");
+		if (p.p_paddr < low)
+			low = p.p_paddr;
+		if (p.p_paddr + p.p_memsz > high)
+			high = p.p_paddr + p.p_memsz;
+	}
+	if (!high)
+		return malformed(s, "no segment to load");
+	s->base = low & ~(uint64_t)(ELF_IMAGE_ALIGN - 1);
+	if (high - s->base > ELF_IMAGE_MAX_BYTES)
+		return malformed(s, "segments too far apart");
+	*ret_bytes = ABI_ALIGN_PAGE(high - s->base);
+	return 0;
+}
+
+static void lay_out(const struct source *s, struct elf_image *image)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->ehdr.e_phnum; i++) {
+		Elf64_Phdr p = phdr_at(s, i);
+		uint64_t at = p.p_paddr - s->base, page;
+		uint8_t kind = p.p_flags & PF_W ? ELF_IMAGE_WRITABLE
+						: ELF_IMAGE_READ_ONLY;
+
+		if (p.p_type != PT_LOAD || !p.p_memsz)
+			continue;
+		memcpy(image->data + at, s->file + p.p_offset, p.p_filesz);
+		for (page = at / ABI_PAGE_BYTES;
+		     page <= (at + p.p_memsz - 1) / ABI_PAGE_BYTES; page++)
+			image->page_kind[page] |= kind;
+	}
+}
+
+/* Linked virtual address -> offset in the image; false if no segment has all
+ * of its @bytes. */
+static bool offset_of(const struct source *s, uint64_t vaddr, uint64_t bytes,
+		      uint64_t *ret_offset)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->ehdr.e_phnum; i++) {
+		Elf64_Phdr p = phdr_at(s, i);
+
+		if (p.p_type != PT_LOAD || vaddr < p.p_vaddr ||
+		    vaddr - p.p_vaddr > p.p_memsz ||
+		    bytes > p.p_memsz - (vaddr - p.p_vaddr))
+			continue;
+		*ret_offset = p.p_paddr - s->base + (vaddr - p.p_vaddr);
+		return true;
+	}
+	return false;
+}
+
+/* Address and size of the relocation table; size 0 = there is none. */
+static int find_rela(const struct source *s, uint64_t *ret_vaddr,
+		     uint64_t *ret_bytes)
+{
+	uint64_t vaddr = 0, bytes = 0, entry = sizeof(Elf64_Rela);
+	unsigned int i;
+	size_t at;
+
+	for (i = 0; i < s->ehdr.e_phnum; i++) {
+		Elf64_Phdr p = phdr_at(s, i);
+		Elf64_Dyn d;
+
+		if (p.p_type != PT_DYNAMIC)
+			continue;
+		if (!in_file(s, p.p_offset, p.p_filesz))
+			return malformed(s,
+					 "a dynamic segment beyond its file");
+		for (at = 0; at + sizeof(d) <= p.p_filesz; at += sizeof(d)) {
+			memcpy(&d, s->file + p.p_offset + at, sizeof(d));
+			if (d.d_tag == DT_NULL)
+				break;
+			if (d.d_tag == DT_RELA)
+				vaddr = d.d_un.d_ptr;
+			else if (d.d_tag == DT_RELASZ)
+				bytes = d.d_un.d_val;
+			else if (d.d_tag == DT_RELAENT)
+				entry = d.d_un.d_val;
+		}
+	}
+	if (entry != sizeof(Elf64_Rela) || bytes % sizeof(Elf64_Rela))
+		return malformed(s, "a relocation table of odd size");
+	*ret_vaddr = vaddr;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static int relocate(const struct source *s, struct elf_image *image)
+{
+	uint64_t vaddr = 0, bytes = 0, table, at, where, value;
+	Elf64_Rela rela;
+	int r = find_rela(s, &vaddr, &bytes);
+
+	if (r || !bytes)
+		return r;
+	if (!offset_of(s, vaddr, bytes, &table))
+		return malformed(s, "a relocation table outside its segments");
+	for (at = 0; at < bytes; at += sizeof(rela)) {
+		/* From the file's bytes: a table may relocate itself. */
+		memcpy(&rela, image->data + table + at, sizeof(rela));
+		if (ELF64_R_TYPE(rela.r_info) == R_X86_64_NONE)
+			continue;
+		if (ELF64_R_TYPE(rela.r_info) != R_X86_64_RELATIVE)
+			return malformed(s, "a relocation of unknown type");
+		if (!offset_of(s, rela.r_offset, sizeof(value), &where))
+			return malformed(s,
+					 "a relocation outside its segments");
+		value = (uint64_t)rela.r_addend + (image->gpa - s->base);
+		memcpy(image->data + where, &value, sizeof(value));
+	}
+	return 0;
+}
+
+int elf_image_load(const void *elf, size_t bytes, uint64_t gpa,
+		   struct elf_image *ret, struct error *err)
+{
+	struct source s = { .file = elf, .bytes = bytes, .err = err };
+	struct elf_image image = { .gpa = gpa };
+	int r = read_header(&s);
+
+	if (!r)
+		r = measure(&s, &image.bytes);
+	if (!r && (gpa % ELF_IMAGE_ALIGN || gpa > UINT64_MAX - image.bytes))
+		r = error_set(err, -EPROTO,
+			      "the guest claims its image at 0x%llx",
+			      (unsigned long long)gpa);
+	if (r)
+		return r;
+	if (!image.bytes)
+		return -EPROTO;
+	image.data = calloc(1, image.bytes);
+	image.page_kind = calloc(1, image.bytes / ABI_PAGE_BYTES);
+	if (!image.data || !image.page_kind) {
+		r = error_set(err, -ENOMEM, "out of memory");
+	} else {
+		lay_out(&s, &image);
+		r = relocate(&s, &image);
+	}
+	if (r)
+		elf_image_exit(&image);
+	else
+		*ret = image;
+	return r;
+}
+
+void elf_image_exit(struct elf_image *image)
+{
+	free(image->data);
+	free(image->page_kind);
+	*image = (struct elf_image){ 0 };
+}
+
+const uint8_t *elf_image_page(const struct elf_image *image, uint64_t gpa)
+{
+	uint64_t at = gpa - image->gpa;
+
+	if (gpa < image->gpa || at >= image->bytes ||
+	    image->page_kind[at / ABI_PAGE_BYTES] != ELF_IMAGE_READ_ONLY)
+		return NULL;
+	return image->data + (at & ~(uint64_t)(ABI_PAGE_BYTES - 1));
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One migrate-and-verify run: start a source and a target, let the workload
+ * run, migrate, and say what happened as seen from outside.
+ */
+#ifndef VMFERRY_DRIVE_RUN_H
+#define VMFERRY_DRIVE_RUN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "drive/findings.h"
+#include "drive/sabotage.h"
+#include "drive/threads.h"
+#include "drive/verify.h"
+#include "drive/vm.h"
+#include "drive/workload.h"
+
+enum run_verify {
+	RUN_VERIFY_SWITCHOVER = 1, /* target's RAM before it runs */
+	RUN_VERIFY_INLINE = 2, /* by the workload, while it runs */
+	RUN_VERIFY_AFTER = 4, /* guest and host, workload stopped */
+};
+
+/* Where a run stands, for a status line. */
+struct run_progress {
+	const char *stage; /* "boot", "fill", "warm-up", "migrate", ... */
+	unsigned int round;
+	uint64_t remaining_bytes;
+	uint64_t transferred_bytes;
+	double bandwidth_bytes_per_s;
+	double dirty_bytes_per_s;
+	uint64_t elapsed_ns; /* of the migration */
+};
+
+struct run_settings {
+	const char *dir; /* private, exists: sockets and logs */
+	enum drive_kind kind;
+	struct drive_qemu qemu;
+	const char *qemu_source, *qemu_target; /* other binaries, or NULL */
+	json_t *capabilities; /* QEMU's, {NAME: BOOL}; NULL = none */
+	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
+	uint64_t ram_bytes;
+	unsigned int nr_vcpus;
+	const char *backing;
+	const char *kernel; /* file, or NULL: built in */
+	const void *image; /* the ELF that runs, to verify its segments */
+	size_t image_bytes;
+	struct workload workload;
+	const char *transport; /* "unix", "tcp" */
+	uint64_t max_bandwidth_bytes_per_s;
+	uint64_t downtime_limit_ns;
+	uint64_t warmup_ns; /* workload before the migration */
+	uint64_t after_ns; /* workload after it */
+	uint64_t timeout_ns; /* for the migration; then it is cancelled */
+	unsigned int verify; /* enum run_verify, ORed */
+	struct sabotage_params sabotage; /* count 0 = none */
+	const char *fault; /* phase to kill the target in, or NULL */
+	void (*progress)(void *ctx, const struct run_progress *progress);
+	void *progress_ctx;
+	/* Told of each VMM that lives, for a Ctrl-C handler; @pid 0: gone. */
+	void (*child)(void *ctx, unsigned int slot, pid_t pid);
+};
+
+struct run_integrity {
+	unsigned int looks; /* enum run_verify, done */
+	uint64_t pages_checked; /* distinct: of the fullest look */
+	uint64_t bytes_checked;
+	double coverage_pct; /* NAN = no look from the host */
+	uint64_t excluded_bytes[ABI_RAM_FIRMWARE + 1];
+	uint64_t in_flight_pages;
+	uint64_t unlisted; /* bad pages that the guest had no room to list */
+	struct findings findings; /* each gfn once, under its first class */
+};
+
+/* What became of the source after a migration that failed. */
+struct run_survivor {
+	bool checked;
+	bool running; /* its status says so, and it made steps */
+	struct run_integrity integrity;
+};
+
+/* Figures are NAN where nothing could be measured: null in the result. */
+struct run_sample {
+	bool completed; /* the migration */
+	char failure[512]; /* why not, or "" */
+	double boot_ready_ms, fill_ms;
+	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
+	double brownout_ms;
+	double wire_bytes, state_bytes;
+	double sampler_resolution_ms;
+	json_t *rounds; /* array, keys as in the result */
+	/* During the migration, but for the vCPUs; and every thread. */
+	double source_cpu_s, target_cpu_s;
+	struct threads source_threads, target_threads;
+	double rate_target, rate_before, rate_during, rate_after; /* bytes/s */
+	double stop_ms, final_ram_ms, device_save_ms, device_load_ms;
+	double resume_ms, first_step_ms;
+	int tsc_ran; /* 1, 0, -1 = unknown */
+	int two_runners; /* 1 = both ran at once: the worst there is */
+	struct run_integrity integrity;
+	struct run_survivor source;
+	uint64_t state_compared; /* vcpu_state; 0 = not compared */
+	uint64_t state_differing;
+	bool avx_left_out; /* the VMM's CPU model has none */
+	char state_names[256];
+	json_t *vmm_reported;
+	struct sabotage_result damage; /* done on purpose */
+	struct sabotage_score score;
+};
+
+/**
+ * run_migrate() - do one run.
+ * @ret_sample: filled in as far as the run came, also on failure; always
+ *	run_sample_exit() it.
+ *
+ * Return: 0 when there is a sample to judge (also of a migration that failed:
+ * see completed); -EINVAL for settings that the guest or the VMM refused;
+ * -ENODEV if this host cannot run it; -errno if the kit itself failed.
+ */
+int run_migrate(const struct run_settings *settings,
+		struct run_sample *ret_sample, struct error *err);
+void run_sample_init(struct run_sample *sample);
+void run_sample_exit(struct run_sample *sample);
+
+/* Is every byte and every register right, and did nobody run twice? */
+bool run_sample_clean(const struct run_sample *sample);
+
+/**
+ * run_await_ready() - wait until the guest of a VMM that was started is ready.
+ * @ret_ready_ms: fork to `event ready`.
+ */
+int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
+		    struct error *err);
+
+/* Start the workload and wait until its working set is filled. */
+int run_start_workload(struct drive_vm *vm, const struct workload *workload,
+		       double *ret_fill_ms, struct error *err);
+
+#endif

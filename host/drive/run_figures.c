@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* From moments and counters to the figures of a sample. */
+#include "drive/run_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static double ms(uint64_t from_ns, uint64_t to_ns)
+{
+	return ((double)to_ns - (double)from_ns) / 1e6;
+}
+
+/* NAN unless both moments are known. */
+static double between(uint64_t from_ns, uint64_t to_ns)
+{
+	return from_ns && to_ns ? ms(from_ns, to_ns) : NAN;
+}
+
+static double rate(const struct run_mark *from, const struct run_mark *to)
+{
+	if (!from->ns || to->ns <= from->ns || to->steps < from->steps)
+		return NAN;
+	return (double)(to->steps - from->steps) * ABI_PAGE_BYTES /
+	       ((double)(to->ns - from->ns) / 1e9);
+}
+
+static uint64_t moment(json_t *stats, const char *key)
+{
+	json_t *own = json_object_get(stats, "x-vmferry");
+	json_t *at = json_object_get(own, "moments");
+
+	return (uint64_t)json_integer_value(json_object_get(at, key));
+}
+
+static double own_number(json_t *stats, const char *key)
+{
+	json_t *own = json_object_get(stats, "x-vmferry");
+	json_t *value = json_object_get(own, key);
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void take_rounds(struct run *r)
+{
+	static const struct {
+		const char *from, *to;
+		double divide;
+	} keys[] = {
+		{ "start-ns", "start_ms", 1e6 },
+		{ "duration-ns", "duration_ms", 1e6 },
+		{ "pages", "pages", 0 },
+		{ "zero-pages", "zero_pages", 0 },
+		{ "wire-bytes", "wire_bytes", 0 },
+		{ "dirty-pages-after", "dirty_pages_after", 0 },
+	};
+	json_t *own = json_object_get(r->source_stats, "x-vmferry"), *round;
+	size_t i, k;
+
+	json_array_foreach (json_object_get(own, "rounds"), i, round) {
+		json_t *out = json_object();
+
+		for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+			json_t *v = json_object_get(round, keys[k].from);
+
+			json_object_set_new(
+				out, keys[k].to,
+				keys[k].divide
+					? json_real(json_number_value(v) /
+						    keys[k].divide)
+					: json_integer(json_integer_value(v)));
+		}
+		json_array_append_new(r->out->rounds, out);
+	}
+}
+
+static void take_waterfall(struct run *r)
+{
+	struct run_sample *o = r->out;
+	uint64_t paused = moment(r->source_stats, "paused-ns");
+	uint64_t ram = moment(r->source_stats, "final-ram-ns");
+	uint64_t saved = moment(r->source_stats, "state-saved-ns");
+	uint64_t loaded = moment(r->target_stats, "state-loaded-ns");
+	uint64_t go = moment(r->target_stats, "go-ns");
+	uint64_t resumed = moment(r->target_stats, "resumed-ns");
+	uint64_t first = 0;
+	unsigned int i;
+
+	o->stop_ms = between(moment(r->source_stats, "pause-begin-ns"), paused);
+	o->final_ram_ms = between(paused, ram);
+	o->device_save_ms = between(ram, saved);
+	o->device_load_ms = between(saved, loaded);
+	o->resume_ms = r->hold ? NAN : between(loaded, resumed);
+	for (i = 0; r->have_seen && i < r->seen.nr_vcpus; i++)
+		if (r->seen.vcpu[i].first_target_ns > first)
+			first = r->seen.vcpu[i].first_target_ns;
+	if (r->hold)
+		return;
+	o->first_step_ms = between(resumed ? resumed : go, first);
+	/* Made while resume() had not returned yet. */
+	if (o->first_step_ms < 0)
+		o->first_step_ms = 0;
+}
+
+/* Did the guest's TSC count the time of the stop? Compared with our clock over
+ * the gap of the vCPU that shows it best: the one with the longest. */
+static int tsc_ran(const struct run *r)
+{
+	uint64_t longest = 0;
+	unsigned int i;
+	int ran = -1;
+
+	for (i = 0; r->have_seen && i < r->seen.nr_vcpus; i++) {
+		const struct sampler_vcpu *v = &r->seen.vcpu[i];
+		uint64_t gap;
+		double guest_ns;
+
+		if (!v->first_target_ns || !r->tsc_hz)
+			continue;
+		gap = v->first_target_ns - v->last_source_ns;
+		if (gap <= longest)
+			continue;
+		longest = gap;
+		guest_ns = (double)(int64_t)(v->target_tsc - v->source_tsc) *
+			   1e9 / (double)r->tsc_hz;
+		ran = guest_ns > (double)gap / 2;
+	}
+	return ran;
+}
+
+static double brownout(const struct run *r, double blackout_ms)
+{
+	double whole = ms(r->begin.ns, r->end.ns);
+	double lost = r->out->rate_before > 0
+			      ? 1 - r->out->rate_during / r->out->rate_before
+			      : NAN;
+
+	if (isnan(lost) || isnan(blackout_ms))
+		return NAN;
+	return fmax(0, lost * whole - blackout_ms);
+}
+
+/* Work of the VMM, not of the guest: all threads but the vCPUs' (mini: vcpuN,
+ * QEMU: CPU N/KVM, CPU N/TCG). */
+static double cpu_s(const struct threads *t)
+{
+	uint64_t guest =
+		threads_span_ns(t, "vcpu") + threads_span_ns(t, "CPU ");
+
+	return t->nr ? (double)(threads_span_ns(t, "") - guest) / 1e9 : NAN;
+}
+
+void run_figures(struct run *r)
+{
+	struct run_sample *o = r->out;
+	uint64_t blackout;
+
+	o->total_ms = between(r->begin.ns, r->done_ns);
+	o->setup_ms = between(r->begin.ns, r->active_ns);
+	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	o->state_bytes = own_number(r->source_stats, "state-bytes");
+	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	o->source_cpu_s = cpu_s(&r->source_threads);
+	o->target_cpu_s = cpu_s(&r->target_threads);
+	o->source_threads = r->source_threads;
+	o->target_threads = r->target_threads;
+	if (r->have_seen) {
+		o->sampler_resolution_ms =
+			(double)r->seen.longest_period_ns / 1e6;
+		/* Held back for a look at its RAM, the target lost time that
+		 * no migration costs. */
+		if (!r->hold && sampler_blackout_ns(&r->seen, &blackout))
+			o->blackout_ms = (double)blackout / 1e6;
+	}
+	o->rate_target = (double)r->set->workload.rate_bytes_per_s;
+	o->rate_before = rate(&r->warm, &r->begin);
+	o->rate_during = rate(&r->begin, &r->end);
+	o->rate_after = rate(&r->again, &r->after);
+	o->brownout_ms = brownout(r, o->blackout_ms);
+	o->tsc_ran = tsc_ran(r);
+	take_rounds(r);
+	take_waterfall(r);
+	o->vmm_reported = json_incref(r->source_stats);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a run share. */
+#ifndef VMFERRY_DRIVE_RUN_INTERNAL_H
+#define VMFERRY_DRIVE_RUN_INTERNAL_H
+
+#include "drive/run.h"
+#include "drive/sampler.h"
+#include "drive/threads.h"
+
+/* A moment and the workload's counter then. */
+struct run_mark {
+	uint64_t ns;
+	uint64_t steps;
+};
+
+struct run {
+	const struct run_settings *set;
+	struct run_sample *out;
+	struct drive_vm source, target;
+	char address[200]; /* of the migration */
+	bool hold; /* the target waits for our `cont` */
+	uint64_t tsc_hz;
+	struct counters source_count, target_count;
+	struct sampler *sampler;
+	struct sampler_result seen;
+	bool have_seen;
+
+	/* Rates between them. The workload stops at the source at `end` and
+	 * goes on at the target from `again`. */
+	struct run_mark warm, begin, end, again, after;
+	/* Events, on arrival; 0 = none. */
+	uint64_t active_ns, stop_ns, resume_ns, done_ns;
+	struct threads source_threads, target_threads;
+	json_t *source_stats, *target_stats; /* query-migrate, at the end */
+};
+
+/* run_watch.c: start the migration and see it to its end. */
+int run_watch(struct run *r, struct error *err);
+
+/* run_check.c: integrity of one machine, as it stands. */
+int run_check_frozen(struct run *r, struct drive_vm *vm,
+		     struct run_integrity *integrity, struct error *err);
+/* The same, its guest's workload stopped first. */
+int run_check_after(struct run *r, struct drive_vm *vm,
+		    struct run_integrity *integrity, struct error *err);
+int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);
+/* Damage the paused target. */
+int run_sabotage(struct run *r, struct error *err);
+int run_score(struct run *r);
+
+/* run_figures.c: from what was seen to the figures of the sample. */
+void run_figures(struct run *r);
+
+void run_stage(const struct run *r, const char *stage);
+
+#endif

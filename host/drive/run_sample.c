@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* A sample's beginning, end, and whether it is right. */
+#include "drive/run.h"
+
+#include <math.h>
+#include <string.h>
+
+void run_sample_init(struct run_sample *o)
+{
+	double *const figures[] = {
+		&o->boot_ready_ms,
+		&o->fill_ms,
+		&o->total_ms,
+		&o->setup_ms,
+		&o->downtime_ms,
+		&o->blackout_ms,
+		&o->guest_gap_ms,
+		&o->brownout_ms,
+		&o->wire_bytes,
+		&o->state_bytes,
+		&o->source_cpu_s,
+		&o->target_cpu_s,
+		&o->rate_target,
+		&o->rate_before,
+		&o->rate_during,
+		&o->rate_after,
+		&o->stop_ms,
+		&o->final_ram_ms,
+		&o->device_save_ms,
+		&o->device_load_ms,
+		&o->resume_ms,
+		&o->first_step_ms,
+		&o->sampler_resolution_ms,
+		&o->integrity.coverage_pct,
+		&o->source.integrity.coverage_pct,
+	};
+	size_t i;
+
+	memset(o, 0, sizeof(*o));
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		*figures[i] = NAN;
+	o->tsc_ran = -1;
+	o->rounds = json_array();
+}
+
+void run_sample_exit(struct run_sample *o)
+{
+	json_decref(o->rounds);
+	json_decref(o->vmm_reported);
+	findings_exit(&o->integrity.findings);
+	findings_exit(&o->source.integrity.findings);
+	sabotage_result_exit(&o->damage);
+	sabotage_score_exit(&o->score);
+}
+
+static bool is_clean(const struct run_integrity *in)
+{
+	return !in->findings.nr && !in->unlisted &&
+	       (isnan(in->coverage_pct) || in->coverage_pct >= 100);
+}
+
+bool run_sample_clean(const struct run_sample *o)
+{
+	return o->completed && !o->two_runners && is_clean(&o->integrity) &&
+	       !o->state_differing;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* One migration over QMP, from `migrate` to its end. */
+#include "drive/run_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "qmp/client.h"
+
+#define LOOK_PERIOD_NS (100 * NSEC_PER_MSEC)
+/* A cancelled migration that takes longer to end never will. */
+#define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
+
+/* QEMU reads 0 as "send nothing": this is more than any link. */
+#define QEMU_NO_LIMIT_BYTES_PER_S (1ll << 40)
+
+static json_t *parameters(const struct run *r)
+{
+	const struct run_settings *s = r->set;
+	json_int_t limit = (json_int_t)s->max_bandwidth_bytes_per_s;
+	json_t *o;
+
+	if (s->kind == DRIVE_QEMU && !limit)
+		limit = QEMU_NO_LIMIT_BYTES_PER_S;
+	o = json_pack("{s:I, s:I}", "max-bandwidth", limit, "downtime-limit",
+		      (json_int_t)(s->downtime_limit_ns / NSEC_PER_MSEC));
+	if (s->sabotage.count && s->sabotage.kind == SABOTAGE_SKIP_DIRTY)
+		json_object_set_new(o, "x-sabotage-skip-dirty",
+				    json_pack("{s:I, s:I}", "count",
+					      (json_int_t)s->sabotage.count,
+					      "seed",
+					      (json_int_t)s->sabotage.seed));
+	/* What the user says by QEMU's own names wins. */
+	if (s->parameters)
+		json_object_update(o, s->parameters);
+	return o;
+}
+
+static json_t *capability(const char *name, bool state)
+{
+	return json_pack("{s:s, s:b}", "capability", name, "state", state);
+}
+
+static json_t *capabilities(const struct run *r)
+{
+	json_t *list = json_array(), *state;
+	const char *name;
+
+	json_array_append_new(list, capability("events", true));
+	json_object_foreach (r->set->capabilities, name, state)
+		json_array_append_new(list,
+				      capability(name, json_is_true(state)));
+	return json_pack("{s:o}", "capabilities", list);
+}
+
+static int set_up(struct run *r, struct drive_vm *vm, struct error *err)
+{
+	int rc = drive_vm_execute(vm, "migrate-set-capabilities",
+				  capabilities(r), NULL, err);
+
+	if (!rc)
+		rc = drive_vm_execute(vm, "migrate-set-parameters",
+				      parameters(r), NULL, err);
+	/* Refused by name: the user's word was wrong for this VMM. */
+	return rc == -EREMOTEIO ? -EINVAL : rc;
+}
+
+static uint64_t number(json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void show(const struct run *r, json_t *stats)
+{
+	json_t *ram = json_object_get(stats, "ram");
+	struct run_progress p = {
+		.stage = "migrate",
+		.round = (unsigned int)number(ram, "dirty-sync-count"),
+		.remaining_bytes = number(ram, "remaining"),
+		.transferred_bytes = number(ram, "transferred"),
+		.bandwidth_bytes_per_s =
+			json_number_value(json_object_get(ram, "mbps")) * 1e6 /
+			8,
+		.dirty_bytes_per_s =
+			(double)number(ram, "dirty-pages-rate") * 4096,
+		.elapsed_ns = clock_now_ns() - r->begin.ns,
+	};
+
+	if (r->set->progress)
+		r->set->progress(r->set->progress_ctx, &p);
+}
+
+/* QEMU can say `completed` before its figures are filled in. */
+static bool ended(json_t *stats)
+{
+	const char *status =
+		json_string_value(json_object_get(stats, "status"));
+
+	if (!status)
+		return false;
+	if (!strcmp(status, "completed"))
+		return json_object_get(stats, "total-time");
+	return !strcmp(status, "failed") || !strcmp(status, "cancelled");
+}
+
+static void note_event(struct run *r, const struct qmp_event *event)
+{
+	const char *status =
+		json_string_value(json_object_get(event->data, "status"));
+
+	if (!status)
+		return;
+	if (!strcmp(status, "active") && !r->active_ns)
+		r->active_ns = event->arrived_ns;
+	if (!strcmp(status, "completed"))
+		r->done_ns = event->arrived_ns;
+}
+
+/* Takes what the source has said by then, or waits for its next word. */
+static void listen_until(struct run *r, uint64_t deadline_ns)
+{
+	struct qmp_event event;
+
+	while (!qmp_client_wait_event(r->source.qmp, "MIGRATION", deadline_ns,
+				      &event)) {
+		note_event(r, &event);
+		qmp_event_exit(&event);
+		deadline_ns = 0;
+	}
+}
+
+static void look_at_threads(struct run *r, bool begin)
+{
+	threads_look(&r->source_threads, r->source.pid, begin);
+	threads_look(&r->target_threads, r->target.pid, begin);
+}
+
+/* Polls the source until the migration has ended; its last word stays in
+ * source_stats. */
+static int wait_end(struct run *r, struct error *err)
+{
+	uint64_t deadline = r->begin.ns + r->set->timeout_ns;
+	bool cancelled = false;
+	const char *status;
+	int rc;
+
+	for (;;) {
+		json_decref(r->source_stats);
+		r->source_stats = NULL;
+		rc = drive_vm_execute(&r->source, "query-migrate", NULL,
+				      &r->source_stats, err);
+		if (rc)
+			return rc;
+		look_at_threads(r, false);
+		show(r, r->source_stats);
+		if (ended(r->source_stats))
+			break;
+		if (clock_now_ns() > deadline) {
+			if (cancelled)
+				return error_set(err, -ETIMEDOUT,
+						 "the source does not end a "
+						 "cancelled migration");
+			cancelled = true;
+			deadline = clock_now_ns() + CANCEL_TIMEOUT_NS;
+			drive_vm_execute(&r->source, "migrate_cancel", NULL,
+					 NULL, NULL);
+		}
+		listen_until(r, clock_now_ns() + LOOK_PERIOD_NS);
+	}
+	listen_until(r, 0);
+	status = json_string_value(json_object_get(r->source_stats, "status"));
+	r->out->completed = !strcmp(status, "completed");
+	return 0;
+}
+
+static void explain_failure(struct run *r)
+{
+	const char *status =
+		json_string_value(json_object_get(r->source_stats, "status"));
+	const char *desc = json_string_value(
+		json_object_get(r->source_stats, "error-desc"));
+
+	if (!strcmp(status, "cancelled"))
+		snprintf(r->out->failure, sizeof(r->out->failure),
+			 "no convergence within the time limit: the guest "
+			 "dirties memory faster than it travels; raise "
+			 "--downtime-limit or --max-bandwidth, or lower the "
+			 "workload's rate");
+	else
+		snprintf(r->out->failure, sizeof(r->out->failure), "%s",
+			 desc ? desc : "the source gave no reason");
+}
+
+/* Arrival of the newest event of that name; 0 = there was none. */
+static uint64_t take_event(struct drive_vm *vm, const char *name,
+			   uint64_t deadline_ns)
+{
+	struct qmp_event event;
+	uint64_t arrived = 0;
+
+	while (!qmp_client_wait_event(vm->qmp, name, arrived ? 0 : deadline_ns,
+				      &event)) {
+		arrived = event.arrived_ns;
+		qmp_event_exit(&event);
+	}
+	return arrived;
+}
+
+int run_watch(struct run *r, struct error *err)
+{
+	uint64_t patience;
+	int rc = set_up(r, &r->source, err);
+
+	/* The mini VMM's target has nothing to be told. */
+	if (!rc && r->set->kind == DRIVE_QEMU)
+		rc = set_up(r, &r->target, err);
+	if (rc)
+		return rc;
+	qmp_client_drain_events(r->source.qmp);
+	look_at_threads(r, true);
+	r->begin.steps = counters_steps(&r->source_count);
+	r->begin.ns = clock_now_ns();
+	rc = drive_vm_execute(&r->source, "migrate",
+			      json_pack("{s:s}", "uri", r->address), NULL, err);
+	if (!rc)
+		rc = wait_end(r, err);
+	if (rc)
+		return rc;
+	r->stop_ns = take_event(&r->source, "STOP", 0);
+	if (!r->out->completed) {
+		explain_failure(r);
+		return 0;
+	}
+	patience = clock_now_ns() + 5 * NSEC_PER_SEC;
+	if (!r->hold)
+		r->resume_ns = take_event(&r->target, "RESUME", patience);
+	return drive_vm_execute(&r->target, "query-migrate", NULL,
+				&r->target_stats, err);
+}

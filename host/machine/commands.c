@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* The QMP commands of the mini VMM: QEMU's names, arguments and units. */
+#include "machine/state.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "migrate/migrate.h"
+
+static int do_query_status(void *ctx, struct qmp_call *call, json_t *args,
+			   json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+
+	pthread_mutex_lock(&m->lock);
+	*ret_value = json_pack("{s:s, s:b, s:b}", "status", machine_status(m),
+			       "running", m->run == RUN_RUNNING && !m->ended,
+			       "singlestep", 0);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}
+
+static int do_stop(void *ctx, struct qmp_call *call, json_t *args,
+		   json_t **ret_value, struct qmp_error *err)
+{
+	return machine_stop(ctx);
+}
+
+static int do_cont(void *ctx, struct qmp_call *call, json_t *args,
+		   json_t **ret_value, struct qmp_error *err)
+{
+	return machine_cont(ctx, &err->desc);
+}
+
+static int do_quit(void *ctx, struct qmp_call *call, json_t *args,
+		   json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+
+	qmp_server_event(
+		m->qmp, "SHUTDOWN",
+		json_pack("{s:b, s:s}", "guest", 0, "reason", "host-qmp-quit"));
+	qmp_server_stop(m->qmp);
+	return 0;
+}
+
+static int do_query_cpus(void *ctx, struct qmp_call *call, json_t *args,
+			 json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+	unsigned int i;
+
+	*ret_value = json_array();
+	for (i = 0; i < vm_nr_vcpus(m->vm); i++)
+		json_array_append_new(*ret_value,
+				      json_pack("{s:i, s:i, s:s}", "cpu-index",
+						(int)i, "thread-id",
+						(int)vm_thread_id(m->vm, i),
+						"target", "x86_64"));
+	return 0;
+}
+
+/* Where the guest's memory lies in this process, for tools that look at it
+ * from outside (process_vm_readv, /proc/PID/fd). */
+static int do_query_memory(void *ctx, struct qmp_call *call, json_t *args,
+			   json_t **ret_value, struct qmp_error *err)
+{
+	const struct guestmem *mem = vm_memory(((struct machine *)ctx)->vm);
+	unsigned int i;
+
+	*ret_value = json_array();
+	for (i = 0; i < mem->nr_regions; i++) {
+		const struct guestmem_region *r = &mem->region[i];
+		bool control = !strcmp(r->name, "control");
+
+		json_array_append_new(
+			*ret_value,
+			json_pack("{s:I, s:I, s:I, s:i, s:s}", "gpa",
+				  (json_int_t)r->gpa, "bytes",
+				  (json_int_t)r->bytes, "hva",
+				  (json_int_t)(uintptr_t)r->hva, "fd", r->memfd,
+				  "kind", control ? "control" : "ram"));
+	}
+	return 0;
+}
+
+static int do_migrate(void *ctx, struct qmp_call *call, json_t *args,
+		      json_t **ret_value, struct qmp_error *err)
+{
+	const char *uri = json_string_value(json_object_get(args, "uri"));
+	struct machine *m = ctx;
+	int fd = -1, rc;
+
+	if (!strncmp(uri, "fd:", 3)) {
+		fd = qmp_call_take_fd(call, uri + 3);
+		if (fd < 0)
+			return qmp_error_set(err, -ENOENT,
+					     "No file descriptor named '%s': "
+					     "pass it with getfd first",
+					     uri + 3);
+	}
+	rc = migration_start(m, uri, fd, &err->desc);
+	if (rc && fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int do_migrate_incoming(void *ctx, struct qmp_call *call, json_t *args,
+			       json_t **ret_value, struct qmp_error *err)
+{
+	return migration_listen(ctx,
+				json_string_value(json_object_get(args, "uri")),
+				&err->desc);
+}
+
+static int do_migrate_cancel(void *ctx, struct qmp_call *call, json_t *args,
+			     json_t **ret_value, struct qmp_error *err)
+{
+	return migration_cancel(ctx);
+}
+
+static int do_query_migrate(void *ctx, struct qmp_call *call, json_t *args,
+			    json_t **ret_value, struct qmp_error *err)
+{
+	*ret_value = migration_query(ctx);
+	return 0;
+}
+
+static int do_set_capabilities(void *ctx, struct qmp_call *call, json_t *args,
+			       json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (json_object_get(args, "capabilities"), i, entry) {
+		const char *name;
+		int state;
+
+		if (json_unpack(entry, "{s:s, s:b!}", "capability", &name,
+				"state", &state))
+			return qmp_error_set(err, -EINVAL,
+					     "a capability is {'capability': "
+					     "NAME, 'state': BOOL}");
+		if (strcmp(name, "events"))
+			return qmp_error_set(err, -EINVAL,
+					     "Parameter 'capability' does not "
+					     "accept value '%s'",
+					     name);
+		pthread_mutex_lock(&m->lock);
+		m->migration.events = state;
+		pthread_mutex_unlock(&m->lock);
+	}
+	return 0;
+}
+
+static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
+				 json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+
+	*ret_value = json_pack("[{s:s, s:b}]", "capability", "events", "state",
+			       m->migration.events);
+	return 0;
+}
+
+static int set_skip(struct machine *m, json_t *skip, struct qmp_error *err)
+{
+	json_int_t count, seed;
+
+	if (json_unpack(skip, "{s:I, s:I!}", "count", &count, "seed", &seed) ||
+	    count < 0 || count > 1 << 20)
+		return qmp_error_set(err, -EINVAL,
+				     "x-sabotage-skip-dirty is {'count': "
+				     "0..1048576, 'seed': INT}");
+	m->migration.skip_count = (uint64_t)count;
+	m->migration.skip_seed = (uint64_t)seed;
+	return 0;
+}
+
+static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
+			     json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+	struct migrate_params *p = &m->migration.params;
+	json_t *bandwidth = json_object_get(args, "max-bandwidth");
+	json_t *downtime = json_object_get(args, "downtime-limit");
+	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
+	json_int_t ms = json_integer_value(downtime);
+	int rc = 0;
+
+	if (downtime && ms > 2000000)
+		return qmp_error_set(err, -EINVAL,
+				     "Parameter 'downtime-limit' expects an "
+				     "integer in the range of 0 to 2000000 "
+				     "milliseconds");
+	pthread_mutex_lock(&m->lock);
+	if (skip)
+		rc = set_skip(m, skip, err);
+	if (!rc && bandwidth)
+		p->max_bandwidth_bytes_per_s =
+			(uint64_t)json_integer_value(bandwidth);
+	if (!rc && downtime)
+		p->downtime_limit_ns = (uint64_t)ms * NSEC_PER_MSEC;
+	if (!rc && m->migration.source)
+		migrate_source_set_params(m->migration.source, p);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
+			       json_t **ret_value, struct qmp_error *err)
+{
+	const struct migrate_params *p =
+		&((struct machine *)ctx)->migration.params;
+
+	*ret_value = json_pack(
+		"{s:I, s:I}", "max-bandwidth",
+		(json_int_t)p->max_bandwidth_bytes_per_s, "downtime-limit",
+		(json_int_t)(p->downtime_limit_ns / NSEC_PER_MSEC));
+	return 0;
+}
+
+static const struct qmp_arg uri_args[] = {
+	{ "uri", QMP_ARG_STRING, false },
+	{ NULL, 0, false },
+};
+
+static const struct qmp_arg capability_args[] = {
+	{ "capabilities", QMP_ARG_ARRAY, false },
+	{ NULL, 0, false },
+};
+
+static const struct qmp_arg parameter_args[] = {
+	{ "max-bandwidth", QMP_ARG_SIZE, true },
+	{ "downtime-limit", QMP_ARG_SIZE, true },
+	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
+	{ NULL, 0, false },
+};
+
+const struct qmp_command machine_commands[] = {
+	{ "cont", do_cont, NULL },
+	{ "migrate", do_migrate, uri_args },
+	{ "migrate-incoming", do_migrate_incoming, uri_args },
+	{ "migrate-set-capabilities", do_set_capabilities, capability_args },
+	{ "migrate-set-parameters", do_set_parameters, parameter_args },
+	{ "migrate_cancel", do_migrate_cancel, NULL },
+	{ "query-cpus-fast", do_query_cpus, NULL },
+	{ "query-migrate", do_query_migrate, NULL },
+	{ "query-migrate-capabilities", do_query_capabilities, NULL },
+	{ "query-migrate-parameters", do_query_parameters, NULL },
+	{ "query-status", do_query_status, NULL },
+	{ "quit", do_quit, NULL },
+	{ "stop", do_stop, NULL },
+	{ "x-query-memory", do_query_memory, NULL },
+	{ NULL, NULL, NULL },
+};

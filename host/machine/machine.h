@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mini VMM: one process, one machine, driven by QMP.
+ *
+ * The only layer that sees both the machine (vmm) and the engine (migrate).
+ */
+#ifndef VMFERRY_MACHINE_MACHINE_H
+#define VMFERRY_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "vmm/guestmem.h"
+
+struct machine_params {
+	uint64_t ram_bytes;
+	unsigned int nr_vcpus;
+	enum guestmem_backing backing;
+	uint64_t base_gpa; /* where the image goes; 0 = as linked */
+	const char *kernel; /* a PVH ELF file; NULL = the built-in guest */
+	const char *append; /* key=value words for the guest; may be NULL */
+	const char *qmp; /* unix:PATH, tcp:HOST:PORT or fd:N; NULL = none */
+	const char *serial; /* stdio, none, unix:PATH or fd:N; NULL = none */
+	const char *incoming; /* an address to wait at, "defer", or NULL */
+	const char *die_at; /* "PHASE" or "round:N": fault injection */
+	bool paused; /* wait for `cont` */
+	const char *version; /* vmferry's */
+};
+
+/**
+ * machine_run() - make the machine and serve it until it ends.
+ *
+ * Blocks SIGINT and SIGTERM and takes them as `quit`.
+ *
+ * Return: 0 after `quit`, a signal, or the guest's power off; -EINVAL for
+ * parameters; -ENODEV, -EACCES or -EOPNOTSUPP if this host cannot run it;
+ * -EIO if the machine failed; or -errno. Each with a sentence.
+ */
+int machine_run(const struct machine_params *params, struct error *err);
+
+/* The built-in guest image. */
+const void *machine_guest_image(uint64_t *ret_bytes);
+
+#endif

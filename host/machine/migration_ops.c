@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What the engine asks of the machine. */
+#include "machine/state.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "vmm/dirty.h"
+#include "vmm/state.h"
+
+/* Before the machine's own state: what only this layer knows. */
+#define HEAD_MAGIC 0x48434d46u /* "FMCH" */
+#define HEAD_VERSION 1u
+
+struct head {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t running; /* the source ran before the engine paused it */
+	uint32_t reserved;
+};
+
+static unsigned int op_nr_regions(void *vm)
+{
+	return vm_memory(((struct machine *)vm)->vm)->nr_regions;
+}
+
+static void op_region(void *vm, unsigned int index,
+		      struct migrate_region *ret_region)
+{
+	const struct guestmem_region *r =
+		&vm_memory(((struct machine *)vm)->vm)->region[index];
+
+	ret_region->gpa = r->gpa;
+	ret_region->bytes = r->bytes;
+	ret_region->hva = r->hva;
+}
+
+static int op_log_start(void *vm)
+{
+	return vm_log_start(((struct machine *)vm)->vm);
+}
+
+static int op_log_stop(void *vm)
+{
+	return vm_log_stop(((struct machine *)vm)->vm);
+}
+
+static int op_fetch_dirty(void *vm, unsigned int index, uint64_t *bitmap,
+			  size_t bitmap_bytes)
+{
+	return vm_fetch_dirty(((struct machine *)vm)->vm, index, bitmap,
+			      bitmap_bytes);
+}
+
+static int op_clear_dirty(void *vm, unsigned int index, uint64_t first,
+			  uint64_t nr, const uint64_t *bitmap)
+{
+	return vm_clear_dirty(((struct machine *)vm)->vm, index, first, nr,
+			      bitmap);
+}
+
+static int op_pause(void *vm)
+{
+	struct machine *m = vm;
+
+	pthread_mutex_lock(&m->lock);
+	m->source_ran = m->run == RUN_RUNNING;
+	machine_set_stopped(m, RUN_FINISH_MIGRATE);
+	pthread_mutex_unlock(&m->lock);
+	return m->ended ? -ESHUTDOWN : 0;
+}
+
+/* Source: go on as before. Target: run, if both sides want that. */
+static int op_resume(void *vm)
+{
+	struct machine *m = vm;
+	int rc = 0;
+
+	pthread_mutex_lock(&m->lock);
+	if (m->source_ran && (m->migration.outgoing || m->autostart))
+		rc = machine_set_running(m);
+	else
+		m->run = RUN_PAUSED;
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static int op_save_state(void *vm, struct buf *state)
+{
+	struct machine *m = vm;
+	struct head head = { HEAD_MAGIC, HEAD_VERSION, m->source_ran, 0 };
+	int rc = buf_append(state, &head, sizeof(head));
+
+	if (!rc)
+		rc = vm_state_save(m->vm, state, &m->migration.error);
+	return rc;
+}
+
+static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
+{
+	struct machine *m = vm;
+	struct reader r = { state, bytes };
+	struct head head;
+
+	if (reader_get(&r, &head, sizeof(head)) || head.magic != HEAD_MAGIC ||
+	    head.version != HEAD_VERSION || head.running > 1 || head.reserved)
+		return error_set(&m->migration.error, -EPROTO,
+				 "the state is not a machine's of version %u",
+				 HEAD_VERSION);
+	m->source_ran = head.running;
+	return vm_state_load(m->vm, r.at, r.left, &m->migration.error);
+}
+
+const struct migrate_vm_ops migration_ops = {
+	.nr_regions = op_nr_regions,
+	.region = op_region,
+	.log_start = op_log_start,
+	.log_stop = op_log_stop,
+	.fetch_dirty = op_fetch_dirty,
+	.clear_dirty = op_clear_dirty,
+	.pause = op_pause,
+	.resume = op_resume,
+	.save_state = op_save_state,
+	.load_state = op_load_state,
+};

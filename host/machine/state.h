@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this layer share: the machine as a process sees it. */
+#ifndef VMFERRY_MACHINE_STATE_H
+#define VMFERRY_MACHINE_STATE_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "machine/machine.h"
+#include "migrate/migrate.h"
+#include "qmp/server.h"
+#include "vmm/vm.h"
+
+struct skip_dirty;
+
+/* QEMU's run states, those that we have. */
+enum run_state {
+	RUN_PRELAUNCH,
+	RUN_RUNNING,
+	RUN_PAUSED,
+	RUN_INMIGRATE,
+	RUN_FINISH_MIGRATE, /* stopped by the engine, not decided yet */
+	RUN_POSTMIGRATE, /* handed over: never runs again by itself */
+	RUN_SHUTDOWN,
+	RUN_INTERNAL_ERROR,
+};
+
+struct migration {
+	/* Settings of the next migration. */
+	struct migrate_params params;
+	bool events; /* capability "events" */
+	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
+
+	/* The one that runs, or ran last. */
+	bool used, outgoing;
+	bool thread_exists; /* joined when the next one starts */
+	bool active;
+	bool cancel; /* asked for before the engine existed */
+	pthread_t thread;
+	char address[256];
+	int fd; /* connected or to be connected; -1 */
+	struct channel *channel;
+	struct migrate_source *source;
+	struct migrate_target *target;
+	struct skip_dirty *skip;
+	const char *status; /* QEMU's word for the phase */
+	struct error error;
+};
+
+struct machine {
+	const struct machine_params *params;
+	struct vm *vm;
+	struct qmp_server *qmp;
+	int listen_fd; /* incoming; -1 */
+	int signal_fd;
+	bool serves_qmp; /* the socket file is ours */
+
+	pthread_mutex_t lock; /* for everything below */
+	enum run_state run;
+	bool autostart; /* the target runs as soon as it may */
+	bool source_ran; /* before the engine paused it; travels */
+	struct migration migration;
+
+	/*
+	 * How the machine ended: RUN_SHUTDOWN or RUN_INTERNAL_ERROR, else 0.
+	 * Set once, by a vCPU thread, which must not wait for `lock`: its
+	 * holder may be waiting for the vCPUs to pause.
+	 */
+	_Atomic enum run_state ended;
+	atomic_flag ending; /* somebody is setting it */
+	struct error failure; /* why; before `ended` */
+
+	/* Serial port: owned by the loop, but for out_fd. */
+	int serial_in_fd, serial_out_fd;
+	int room_fd; /* eventfd: the guest has read */
+	uint8_t pending[512]; /* input that the port had no room for */
+	size_t nr_pending;
+};
+
+/* With the lock held: QEMU's word for it. */
+const char *machine_status(const struct machine *m);
+
+/* machine.c: the verbs behind `stop` and `cont`; with a sentence. */
+int machine_stop(struct machine *m);
+int machine_cont(struct machine *m, struct error *err);
+/* With the lock held: switch vCPUs and state, tell the clients. */
+int machine_set_running(struct machine *m);
+void machine_set_stopped(struct machine *m, enum run_state run);
+
+/* commands.c */
+extern const struct qmp_command machine_commands[];
+
+/* migration_ops.c; @vm is the struct machine. */
+extern const struct migrate_vm_ops migration_ops;
+
+/* migration.c */
+void migration_init(struct machine *m);
+/* Cancels and joins; after it no engine thread exists. */
+void migration_exit(struct machine *m);
+/* Starts to migrate to @address; @fd -1, or connected and taken over. */
+int migration_start(struct machine *m, const char *address, int fd,
+		    struct error *err);
+/* Listens at @address; the first peer is received. */
+int migration_listen(struct machine *m, const char *address, struct error *err);
+int migration_cancel(struct machine *m);
+json_t *migration_query(struct machine *m);
+
+/* serial_port.c: the guest's console on a descriptor. */
+int serial_port_open(struct machine *m, struct error *err);
+void serial_port_close(struct machine *m);
+void serial_port_write(void *ctx, const uint8_t *bytes, size_t nr_bytes);
+void serial_port_room(void *ctx);
+
+#endif

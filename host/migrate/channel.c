@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What all channels share: whole transfers, and the count of bytes. */
+#include "migrate/channel.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+
+/* The kernel's limit of one call (UIO_MAXIOV). */
+#define MAX_IOV_PER_CALL 1024
+
+static void count(uint64_t *counter, ssize_t bytes)
+{
+	/* One writer; the statistics of other threads look on. */
+	__atomic_store_n(counter, *counter + (uint64_t)bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t channel_bytes_out(const struct channel *ch)
+{
+	return __atomic_load_n(&ch->bytes_out, __ATOMIC_RELAXED);
+}
+
+uint64_t channel_bytes_in(const struct channel *ch)
+{
+	return __atomic_load_n(&ch->bytes_in, __ATOMIC_RELAXED);
+}
+
+/* Goes past @bytes of @iov, and past entries that are empty. */
+static void advance(struct iovec **iov, int *nr_iov, size_t bytes)
+{
+	while (*nr_iov && bytes >= (*iov)->iov_len) {
+		bytes -= (*iov)->iov_len;
+		(*iov)++;
+		(*nr_iov)--;
+	}
+	if (bytes) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + bytes;
+		(*iov)->iov_len -= bytes;
+	}
+}
+
+static int transfer_all(struct channel *ch, struct iovec *iov, int nr_iov,
+			bool out)
+{
+	advance(&iov, &nr_iov, 0);
+	while (nr_iov) {
+		int nr = nr_iov < MAX_IOV_PER_CALL ? nr_iov : MAX_IOV_PER_CALL;
+		ssize_t n = out ? ch->ops->writev(ch, iov, nr)
+				: ch->ops->readv(ch, iov, nr);
+
+		if (n < 0)
+			return (int)n;
+		if (!n)
+			return out ? -EPIPE : -ENODATA;
+		count(out ? &ch->bytes_out : &ch->bytes_in, n);
+		advance(&iov, &nr_iov, (size_t)n);
+	}
+	return 0;
+}
+
+int channel_write_all(struct channel *ch, struct iovec *iov, int nr_iov)
+{
+	return transfer_all(ch, iov, nr_iov, true);
+}
+
+int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov)
+{
+	return transfer_all(ch, iov, nr_iov, false);
+}
+
+int channel_read_all(struct channel *ch, void *data, size_t bytes)
+{
+	struct iovec iov = { .iov_base = data, .iov_len = bytes };
+
+	return transfer_all(ch, &iov, 1, false);
+}
+
+int channel_wait(struct channel *ch, uint64_t timeout_ns)
+{
+	if (ch->ops->wait)
+		return ch->ops->wait(ch, timeout_ns);
+	if (timeout_ns)
+		clock_sleep_until_ns(clock_now_ns() + timeout_ns);
+	return 0;
+}
+
+void channel_shutdown(struct channel *ch)
+{
+	ch->ops->shutdown(ch);
+}
+
+void channel_close(struct channel *ch)
+{
+	if (ch)
+		ch->ops->close(ch);
+}

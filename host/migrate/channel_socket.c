@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* A channel on a connected stream socket, UNIX or TCP. */
+#include "migrate/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/*
+ * Bytes that the kernel may hold between two processes on one machine. Larger
+ * ones fall out of the CPU's cache between the copy in and the copy out,
+ * smaller ones make the two sides wait for each other (tests/perf/migrate_loop
+ * has the sizes to compare).
+ */
+#define UNIX_BUFFER_BYTES (512 * 1024)
+
+struct socket_channel {
+	struct channel base;
+	int fd;
+};
+
+static int socket_fd(const struct channel *ch)
+{
+	return ((const struct socket_channel *)ch)->fd;
+}
+
+static ssize_t socket_writev(struct channel *ch, const struct iovec *iov,
+			     int nr_iov)
+{
+	struct msghdr msg = {
+		.msg_iov = (struct iovec *)iov,
+		.msg_iovlen = (size_t)nr_iov,
+	};
+	ssize_t n;
+
+	do
+		n = sendmsg(socket_fd(ch), &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t socket_readv(struct channel *ch, const struct iovec *iov,
+			    int nr_iov)
+{
+	struct msghdr msg = {
+		.msg_iov = (struct iovec *)iov,
+		.msg_iovlen = (size_t)nr_iov,
+	};
+	ssize_t n;
+
+	do
+		n = recvmsg(socket_fd(ch), &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int socket_wait(struct channel *ch, uint64_t timeout_ns)
+{
+	uint64_t end_ns = clock_now_ns() + timeout_ns, now_ns;
+	struct pollfd pfd = { .fd = socket_fd(ch), .events = POLLIN };
+	struct timespec ts;
+	int n;
+
+	do {
+		now_ns = clock_now_ns();
+		timeout_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+		ts.tv_sec = (time_t)(timeout_ns / NSEC_PER_SEC);
+		ts.tv_nsec = (long)(timeout_ns % NSEC_PER_SEC);
+		n = ppoll(&pfd, 1, &ts, NULL);
+	} while (n < 0 && errno == EINTR);
+	return n != 0;
+}
+
+static void socket_shutdown(struct channel *ch)
+{
+	shutdown(socket_fd(ch), SHUT_RDWR);
+}
+
+static void socket_close(struct channel *ch)
+{
+	close(socket_fd(ch));
+	free(ch);
+}
+
+static const struct channel_ops socket_ops = {
+	.writev = socket_writev,
+	.readv = socket_readv,
+	.wait = socket_wait,
+	.shutdown = socket_shutdown,
+	.close = socket_close,
+};
+
+/* Best effort: root may go past the system's limit, others up to it. */
+static void set_buffer(int fd, int forced, int plain)
+{
+	int bytes = UNIX_BUFFER_BYTES;
+
+	if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof(bytes)))
+		setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof(bytes));
+}
+
+/* TCP sizes its buffers by itself as long as nobody sets them. */
+static void tune(int fd)
+{
+	int domain = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t bytes = sizeof(domain);
+
+	if (flags >= 0 && (flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) ||
+	    domain != AF_UNIX)
+		return;
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
+int channel_from_fd(int fd, struct channel **ret_channel)
+{
+	struct socket_channel *sock = calloc(1, sizeof(*sock));
+
+	if (!sock)
+		return -ENOMEM;
+	sock->base.ops = &socket_ops;
+	sock->fd = fd;
+	tune(fd);
+	*ret_channel = &sock->base;
+	return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* The conversation with the other side. */
+#include "migrate/peer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* For the last words of a side that has closed its end: they are here. */
+#define LAST_WORDS_NS (100 * NSEC_PER_MSEC)
+
+int peer_lost(struct peer *p, int rc)
+{
+	if (rc == -ENODATA)
+		return error_set(p->err, rc,
+				 "the %s closed the connection in phase '%s'",
+				 p->name, p->during);
+	return error_set(p->err, rc,
+			 "the connection to the %s broke in phase '%s': %s",
+			 p->name, p->during, strerrordesc_np(-rc));
+}
+
+int peer_receive(struct peer *p, struct wire_header *ret_header)
+{
+	uint8_t bytes[WIRE_HEADER_BYTES];
+	struct wire_header h;
+	int rc = channel_read_all(p->ch, bytes, sizeof(bytes));
+
+	if (rc)
+		return peer_lost(p, rc);
+	rc = wire_parse_header(bytes, &h, p->err);
+	if (rc)
+		return rc;
+	rc = channel_read_all(p->ch, p->table, h.table_bytes);
+	if (rc)
+		return peer_lost(p, rc);
+	rc = wire_verify(bytes, p->table, p->err);
+	if (rc)
+		return rc;
+	if (h.sequence != p->received)
+		return error_set(p->err, -EPROTO,
+				 "a %s record has the number %" PRIu32
+				 " where %" PRIu32 " was due",
+				 wire_type_name(h.type), h.sequence,
+				 p->received);
+	p->received++;
+	*ret_header = h;
+	return 0;
+}
+
+static int receive_reply(struct peer *p, struct wire_header *ret_header)
+{
+	char text[WIRE_MAX_TEXT_BYTES + 1];
+	int rc = peer_receive(p, ret_header);
+
+	if (rc ||
+	    (ret_header->type != WIRE_REFUSE && ret_header->type != WIRE_ERROR))
+		return rc;
+	wire_parse_text(p->table, ret_header->table_bytes, text);
+	return error_set(
+		p->err, -EPROTO, "the %s %s: %s", p->name,
+		ret_header->type == WIRE_REFUSE ? "refused" : "gave up", text);
+}
+
+/* A write failed: the other side may have said why before it left. */
+static int write_failed(struct peer *p, int rc)
+{
+	struct error *err = p->err, why = { "" };
+	struct wire_header h = { 0 };
+
+	p->err = &why;
+	if (channel_wait(p->ch, LAST_WORDS_NS))
+		receive_reply(p, &h);
+	p->err = err;
+	if (h.type == WIRE_REFUSE || h.type == WIRE_ERROR)
+		return error_set(err, -EPROTO, "%s", why.text);
+	return peer_lost(p, rc);
+}
+
+int peer_send_iov(struct peer *p, struct wire_header_le *le,
+		  const struct wire_header *h, struct iovec *iov, int nr_iov)
+{
+	struct wire_header numbered = *h;
+	int rc;
+
+	numbered.sequence = p->sent++;
+	wire_put_header(le, &numbered);
+	wire_seal(le, le + 1);
+	/*
+	 * Header and table by a call of their own: behind them in the same
+	 * socket buffer the pages would lie askew, and both copies of every
+	 * page take a third longer (tests/perf/migrate_loop).
+	 */
+	rc = channel_write_all(p->ch, iov, 1);
+	if (!rc && nr_iov > 1)
+		rc = channel_write_all(p->ch, iov + 1, nr_iov - 1);
+	return rc ? write_failed(p, rc) : 0;
+}
+
+int peer_send(struct peer *p, enum wire_type type, const void *table,
+	      size_t table_bytes)
+{
+	struct {
+		struct wire_header_le le;
+		uint8_t table[512];
+	} record;
+	struct wire_header h = {
+		.type = type,
+		.table_bytes = (uint32_t)table_bytes,
+	};
+	struct iovec iov = { &record, sizeof(record.le) + table_bytes };
+
+	if (table_bytes > sizeof(record.table))
+		return -EMSGSIZE;
+	memcpy(record.table, table, table_bytes);
+	return peer_send_iov(p, &record.le, &h, &iov, 1);
+}
+
+int peer_send_u64(struct peer *p, enum wire_type type, uint64_t value)
+{
+	uint8_t table[8];
+
+	return peer_send(p, type, table, wire_put_u64(table, value));
+}
+
+int peer_send_round(struct peer *p, enum wire_type type,
+		    const struct wire_round *round)
+{
+	uint8_t table[sizeof(struct wire_round_le)];
+
+	return peer_send(p, type, table, wire_put_round(table, round));
+}
+
+int peer_expect(struct peer *p, enum wire_type type)
+{
+	struct wire_header h;
+	int rc = receive_reply(p, &h);
+
+	if (rc || h.type == type)
+		return rc;
+	return error_set(p->err, -EPROTO,
+			 "the %s sent a %s record where %s was due", p->name,
+			 wire_type_name(h.type), wire_type_name(type));
+}
+
+int peer_expect_flags(struct peer *p, enum wire_type type, uint64_t max)
+{
+	int rc = peer_expect(p, type);
+
+	return rc ? rc : wire_parse_flags(p->table, 8, max, p->err);
+}
+
+int peer_interrupted(struct peer *p)
+{
+	struct wire_header h;
+	int rc = receive_reply(p, &h);
+
+	if (rc)
+		return rc;
+	return error_set(p->err, -EPROTO, "the %s sent a %s record unasked",
+			 p->name, wire_type_name(h.type));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* When to stop the source. */
+#include "migrate/policy.h"
+
+#include "base/clock.h"
+
+/* Below it a round is mostly latency. */
+#define TELLING_BYTES (1u << 20)
+
+/* Pausing, saving and loading vCPUs and devices: order of magnitude. */
+#define STATE_NS NSEC_PER_MSEC
+
+uint64_t policy_mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned __int128 value = (unsigned __int128)a * b;
+
+	if (!c || value / c > UINT64_MAX)
+		return UINT64_MAX;
+	return (uint64_t)(value / c);
+}
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t transfer_ns(const struct policy_input *in)
+{
+	if (!in->remaining_bytes)
+		return 0;
+	return policy_mul_div(in->remaining_bytes, NSEC_PER_SEC,
+			      in->bandwidth_bytes_per_s);
+}
+
+uint64_t policy_expected_downtime_ns(const struct policy_input *in)
+{
+	return add(transfer_ns(in), in->fixed_ns);
+}
+
+bool policy_should_stop(const struct policy_input *in)
+{
+	uint64_t half = in->limit_ns / 2;
+	uint64_t fixed = in->fixed_ns < half ? in->fixed_ns : half;
+
+	return add(transfer_ns(in), fixed) <= in->limit_ns;
+}
+
+uint64_t policy_bandwidth(uint64_t previous_bytes_per_s, uint64_t bytes,
+			  uint64_t ns)
+{
+	uint64_t now = policy_mul_div(bytes, NSEC_PER_SEC, ns ? ns : 1);
+
+	if (bytes < TELLING_BYTES && now < previous_bytes_per_s)
+		return previous_bytes_per_s;
+	return now;
+}
+
+uint64_t policy_fixed_ns(uint64_t round_trip_ns)
+{
+	/* State -> ready, go -> running. */
+	return add(STATE_NS, add(round_trip_ns, round_trip_ns));
+}

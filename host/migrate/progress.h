@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What other threads see of a migration and do to it: statistics, limits,
+ * cancellation. The same for source and target.
+ */
+#ifndef VMFERRY_MIGRATE_PROGRESS_H
+#define VMFERRY_MIGRATE_PROGRESS_H
+
+#include <pthread.h>
+
+#include "base/error.h"
+#include "migrate/migrate.h"
+
+struct progress {
+	pthread_mutex_t lock; /* over everything below but @observer */
+	struct migrate_stats stats;
+	struct migrate_params params;
+	struct migrate_round *round; /* the current one: kept, or @beyond */
+	struct migrate_round beyond;
+	uint64_t round_wire_bytes; /* of the channel when it began */
+	bool cancelled;
+	bool committed;
+	bool ended;
+	bool outbound; /* we are the source */
+	struct channel *ch;
+	struct migrate_observer observer;
+};
+
+void progress_init(struct progress *p, struct channel *ch, bool outbound,
+		   const struct migrate_observer *observer);
+void progress_exit(struct progress *p);
+
+/* All below: any thread unless said otherwise. */
+
+/* -EALREADY behind the commit; else wakes the channel's user for good. */
+int progress_cancel(struct progress *p);
+bool progress_cancelled(struct progress *p);
+void progress_set_params(struct progress *p,
+			 const struct migrate_params *params);
+struct migrate_params progress_params(struct progress *p);
+void progress_stats(struct progress *p, struct migrate_stats *ret_stats);
+
+/* The rest: the migration's own thread. */
+
+void progress_begin(struct progress *p, uint64_t ram_bytes);
+/* Enters a phase; tells the observer. -ECANCELED if it is to stop. */
+int progress_phase(struct progress *p, enum migrate_phase phase);
+/* Past the point of no return, unless it was cancelled: -ECANCELED. */
+int progress_commit(struct progress *p);
+/* The last word: phase by @rc, and the sentence. */
+void progress_end(struct progress *p, int rc, const char *error);
+
+/* Now, since the beginning, into a field of the statistics. */
+void progress_stamp(struct progress *p, uint64_t *field_ns);
+void progress_set(struct progress *p, uint64_t *field, uint64_t value);
+
+/* Return: the number of the round. */
+unsigned int progress_round_begin(struct progress *p);
+void progress_batch(struct progress *p, uint64_t pages, uint64_t zero_pages);
+/* Return: the round as it ended. */
+struct migrate_round progress_round_end(struct progress *p);
+/* What the last round left, and what that means. */
+void progress_dirty(struct progress *p, uint64_t dirty_pages);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What the target takes in: pages into guest memory, state into the machine. */
+#include "migrate/target_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/bitmap.h"
+#include "base/buf.h"
+
+/* A claimed size is believed in steps of this, as the bytes come. */
+#define STATE_STEP_BYTES ((size_t)1 << 20)
+
+static uint8_t *run_hva(const struct migrate_target *tgt,
+			const struct wire_run *run, uint64_t *ret_first)
+{
+	const struct migrate_region *r = &tgt->memory.region[run->region];
+
+	*ret_first = run->gfn - r->gpa / WIRE_PAGE_BYTES;
+	return r->hva + *ret_first * WIRE_PAGE_BYTES;
+}
+
+/*
+ * Memory is zero as long as nothing came for it; writing zeros there would
+ * only make the kernel allocate it.
+ */
+static void receive_zeros(struct migrate_target *tgt,
+			  const struct wire_run *run)
+{
+	const uint64_t *written = tgt->memory.bitmap[run->region];
+	uint64_t first, page, end;
+	uint8_t *hva = run_hva(tgt, run, &first);
+
+	end = first + run->count;
+	for (page = bitmap_next(written, end, first); page < end;
+	     page = bitmap_next(written, end, page + 1))
+		memset(hva + (page - first) * WIRE_PAGE_BYTES, 0,
+		       WIRE_PAGE_BYTES);
+}
+
+static int add_iov(struct iovec *iov, int nr_iov, uint8_t *at, size_t bytes)
+{
+	struct iovec *last = iov + nr_iov - 1;
+
+	if (nr_iov && (uint8_t *)last->iov_base + last->iov_len == at) {
+		last->iov_len += bytes;
+		return nr_iov;
+	}
+	iov[nr_iov] = (struct iovec){ at, bytes };
+	return nr_iov + 1;
+}
+
+/* Zeros at once; returns the number of places for the payload. */
+static int take_runs(struct migrate_target *tgt, unsigned int nr_runs)
+{
+	unsigned int i;
+	int nr_iov = 0;
+
+	for (i = 0; i < nr_runs; i++) {
+		const struct wire_run *run = &tgt->runs[i];
+		uint64_t first;
+		uint8_t *hva = run_hva(tgt, run, &first);
+
+		tgt->round.pages += run->count;
+		if (run->kind == WIRE_ZERO) {
+			tgt->round.zero_pages += run->count;
+			receive_zeros(tgt, run);
+			continue;
+		}
+		bitmap_set_range(tgt->memory.bitmap[run->region], first,
+				 run->count);
+		nr_iov = add_iov(tgt->iov, nr_iov, hva,
+				 run->count * (size_t)WIRE_PAGE_BYTES);
+	}
+	return nr_iov;
+}
+
+int target_receive_batch(struct migrate_target *tgt,
+			 const struct wire_header *h)
+{
+	struct peer *p = &tgt->peer;
+	uint64_t pages = tgt->round.pages, zeros = tgt->round.zero_pages;
+	unsigned int nr_runs;
+	int rc, nr_iov;
+
+	rc = wire_parse_runs(p->table, h->table_bytes, h->payload_bytes,
+			     tgt->memory.region, tgt->memory.nr_regions,
+			     tgt->runs, &nr_runs, p->err);
+	if (rc)
+		return rc;
+	nr_iov = take_runs(tgt, nr_runs);
+	rc = channel_readv_all(p->ch, tgt->iov, nr_iov);
+	if (rc)
+		return peer_lost(p, rc);
+	progress_batch(&tgt->progress, tgt->round.pages - pages,
+		       tgt->round.zero_pages - zeros);
+	return 0;
+}
+
+static int read_state(struct migrate_target *tgt, uint64_t bytes,
+		      struct buf *state)
+{
+	while (state->bytes < bytes) {
+		size_t left = bytes - state->bytes;
+		size_t step = left < STATE_STEP_BYTES ? left : STATE_STEP_BYTES;
+		void *at = buf_reserve(state, step);
+		int rc;
+
+		if (!at)
+			return -ENOMEM;
+		rc = channel_read_all(tgt->peer.ch, at, step);
+		if (rc)
+			return peer_lost(&tgt->peer, rc);
+		state->bytes += step;
+	}
+	return 0;
+}
+
+static int load_state(struct migrate_target *tgt, const struct buf *state,
+		      uint64_t expected)
+{
+	struct progress *p = &tgt->progress;
+	int rc;
+
+	if (XXH64(state->data, state->bytes, 0) != expected)
+		return error_set(
+			&tgt->err, -EPROTO,
+			"the checksum of the machine's state is wrong");
+	rc = tgt->ops->load_state(tgt->vm, state->data, state->bytes);
+	if (rc)
+		return error_set(&tgt->err, rc,
+				 "the target's machine failed to load the "
+				 "state: %s",
+				 strerrordesc_np(-rc));
+	progress_set(p, &p->stats.state_bytes, state->bytes);
+	progress_stamp(p, &p->stats.state_loaded_ns);
+	return 0;
+}
+
+int target_receive_state(struct migrate_target *tgt,
+			 const struct wire_header *h)
+{
+	struct buf state = BUF_INIT;
+	uint64_t expected;
+	int rc = wire_parse_u64(tgt->peer.table, h->table_bytes, &expected,
+				&tgt->err);
+
+	if (!rc)
+		rc = read_state(tgt, h->payload_bytes, &state);
+	if (!rc)
+		rc = load_state(tgt, &state, expected);
+	buf_exit(&state);
+	return rc;
+}

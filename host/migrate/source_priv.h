@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* A source, as its two files see it: source.c (life) and switchover.c. */
+#ifndef VMFERRY_MIGRATE_SOURCE_PRIV_H
+#define VMFERRY_MIGRATE_SOURCE_PRIV_H
+
+#include "migrate/memory.h"
+#include "migrate/peer.h"
+#include "migrate/progress.h"
+#include "migrate/send.h"
+
+struct migrate_source {
+	const struct migrate_vm_ops *ops;
+	void *vm;
+	struct memory memory; /* the bitmaps: dirty pages to send */
+	struct peer peer;
+	struct progress progress;
+	struct sender sender;
+	struct error err;
+	bool logging;
+	bool paused; /* by us */
+	uint64_t fixed_ns; /* for the policy */
+};
+
+/* Enters a phase; -ECANCELED if the migration is to end. */
+int source_phase(struct migrate_source *src, enum migrate_phase phase);
+
+/* The machine failed to do @what: a sentence; returns @rc. */
+int source_blame_vm(struct migrate_source *src, int rc, const char *what);
+
+/* One pass over the dirty pages. Not acknowledged if @final. */
+int source_send_round(struct migrate_source *src, bool final);
+
+/* ORs the log of all regions into the bitmaps. */
+int source_fetch_dirty(struct migrate_source *src);
+
+/* Pause, last pages, state; returns 0 when the target has said `ready`. */
+int source_switchover(struct migrate_source *src);
+
+/*
+ * Says `go`. 0, or -EREMOTEIO from the moment it tried; anything else: it did
+ * not try.
+ */
+int source_commit(struct migrate_source *src);
+
+/* Before go: the machine as it was. */
+void source_undo(struct migrate_source *src);
+
+#endif

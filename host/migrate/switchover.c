@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The source's last steps: pause, last pages, state, and the one commit point.
+ *
+ * Nothing before source_commit() keeps the machine from running again here;
+ * nothing after it makes it run again here.
+ */
+#include "migrate/source_priv.h"
+
+#include <errno.h>
+#include <xxhash.h>
+
+#include "base/bitmap.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+/* The target has heard `go`: it says so quickly, or we go on without. */
+#define RUNNING_NS NSEC_PER_SEC
+
+static int pause_vm(struct migrate_source *src)
+{
+	struct progress *p = &src->progress;
+	int rc = source_phase(src, MIGRATE_STOP);
+
+	if (rc)
+		return rc;
+	progress_stamp(p, &p->stats.pause_begin_ns);
+	/* Also if it fails: part of it may have stopped. */
+	src->paused = true;
+	src->sender.stopped = true;
+	rc = src->ops->pause(src->vm);
+	if (rc)
+		return source_blame_vm(src, rc, "pause");
+	progress_stamp(p, &p->stats.paused_ns);
+	return 0;
+}
+
+/* What is dirty since the last round began, or was not sent in it. */
+static int collect_last(struct migrate_source *src)
+{
+	struct memory *m = &src->memory;
+	const struct migrate_observer *o = &src->progress.observer;
+	unsigned int i;
+	int rc = source_fetch_dirty(src);
+
+	if (rc)
+		return rc;
+	for (i = 0; o->final_dirty && i < m->nr_regions; i++)
+		o->final_dirty(o->ctx, i, m->bitmap[i]);
+	progress_set(&src->progress, &src->progress.stats.remaining_bytes,
+		     memory_count(m) * WIRE_PAGE_BYTES);
+	return 0;
+}
+
+static int send_last_pages(struct migrate_source *src)
+{
+	struct progress *p = &src->progress;
+	int rc = source_phase(src, MIGRATE_FINAL_RAM);
+
+	if (!rc)
+		rc = collect_last(src);
+	if (!rc)
+		rc = source_send_round(src, true);
+	if (!rc)
+		progress_stamp(p, &p->stats.final_ram_ns);
+	return rc;
+}
+
+static int send_state_bytes(struct migrate_source *src, struct buf *state)
+{
+	struct {
+		struct wire_header_le header;
+		uint8_t table[sizeof(struct wire_state_le)];
+	} head;
+	struct wire_header h = {
+		.type = WIRE_STATE,
+		.table_bytes = sizeof(head.table),
+		.payload_bytes = state->bytes,
+	};
+	struct iovec iov[2] = {
+		{ &head, sizeof(head) },
+		{ state->data, state->bytes },
+	};
+
+	if (state->bytes > WIRE_MAX_STATE_BYTES)
+		return error_set(&src->err, -EFBIG,
+				 "the machine's state has %zu bytes, more than "
+				 "a stream carries",
+				 state->bytes);
+	wire_put_u64(head.table, XXH64(state->data, state->bytes, 0));
+	return peer_send_iov(&src->peer, &head.header, &h, iov, 2);
+}
+
+static int send_state(struct migrate_source *src)
+{
+	struct progress *p = &src->progress;
+	struct buf state = BUF_INIT;
+	int rc = source_phase(src, MIGRATE_STATE);
+
+	if (rc)
+		return rc;
+	rc = src->ops->save_state(src->vm, &state);
+	if (rc) {
+		source_blame_vm(src, rc, "save its state");
+		goto out_exit;
+	}
+	progress_stamp(p, &p->stats.state_saved_ns);
+	progress_set(p, &p->stats.state_bytes, state.bytes);
+	rc = send_state_bytes(src, &state);
+
+out_exit:
+	buf_exit(&state);
+	return rc;
+}
+
+int source_switchover(struct migrate_source *src)
+{
+	int rc = pause_vm(src);
+
+	if (!rc)
+		rc = send_last_pages(src);
+	if (!rc)
+		rc = send_state(src);
+	if (!rc)
+		rc = peer_expect_flags(&src->peer, WIRE_READY, 0);
+	return rc ? rc : source_phase(src, MIGRATE_READY);
+}
+
+static int say_go(struct migrate_source *src)
+{
+	struct progress *p = &src->progress;
+	int rc = peer_send_u64(&src->peer, WIRE_GO, 0);
+
+	progress_stamp(p, &p->stats.go_ns);
+	progress_set(p, &p->stats.downtime_ns,
+		     p->stats.go_ns - p->stats.pause_begin_ns);
+	if (!rc && channel_wait(src->peer.ch, RUNNING_NS))
+		rc = peer_expect_flags(&src->peer, WIRE_RUNNING,
+				       WIRE_RUNNING_YES);
+	return rc;
+}
+
+int source_commit(struct migrate_source *src)
+{
+	struct error why;
+	int rc;
+
+	/* The last look at the target: has it gone, or given up? */
+	if (channel_wait(src->peer.ch, 0))
+		return peer_interrupted(&src->peer);
+	rc = progress_commit(&src->progress);
+	if (rc)
+		return rc;
+	src->peer.during = migrate_phase_name(MIGRATE_COMMITTED);
+	rc = say_go(src);
+	if (!rc)
+		return 0;
+	why = src->err;
+	src->err = (struct error){ "" };
+	return error_set(&src->err, -EREMOTEIO,
+			 "%.400s; go had been said, so the source's machine "
+			 "stays paused",
+			 why.text);
+}
+
+void source_undo(struct migrate_source *src)
+{
+	/* The target sees the end of the stream without go: it gives up. */
+	channel_shutdown(src->peer.ch);
+	if (src->logging)
+		src->ops->log_stop(src->vm);
+	if (src->paused)
+		src->ops->resume(src->vm);
+}

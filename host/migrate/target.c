@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiving side: which record may come when, and what answers it.
+ *
+ * The machine runs only after a whole, intact `go`; everything else that can
+ * happen ends in an error, told to the source as far as it can hear it.
+ */
+#include "migrate/target_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
+			  struct channel *ch,
+			  const struct migrate_observer *observer,
+			  struct migrate_target **ret_target)
+{
+	struct migrate_target *tgt = calloc(1, sizeof(*tgt));
+	int rc;
+
+	if (!tgt)
+		return -ENOMEM;
+	tgt->ops = ops;
+	tgt->vm = vm;
+	tgt->peer.ch = ch;
+	tgt->peer.name = "source";
+	tgt->peer.err = &tgt->err;
+	rc = memory_init(&tgt->memory, ops, vm);
+	if (rc) {
+		free(tgt);
+		return rc;
+	}
+	progress_init(&tgt->progress, ch, false, observer);
+	*ret_target = tgt;
+	return 0;
+}
+
+void migrate_target_destroy(struct migrate_target *tgt)
+{
+	if (!tgt)
+		return;
+	progress_exit(&tgt->progress);
+	memory_exit(&tgt->memory);
+	free(tgt);
+}
+
+static int enter(struct migrate_target *tgt, enum migrate_phase phase)
+{
+	tgt->peer.during = migrate_phase_name(phase);
+	return progress_phase(&tgt->progress, phase);
+}
+
+static int on_hello(struct migrate_target *tgt, const struct wire_header *h)
+{
+	struct peer *p = &tgt->peer;
+	struct wire_hello hello;
+	int rc = wire_parse_hello(p->table, h->table_bytes, &hello, p->err);
+
+	if (!rc)
+		rc = memory_compare(&tgt->memory, &hello, p->err);
+	if (rc)
+		return rc;
+	tgt->stage = STAGE_BETWEEN;
+	return peer_send_u64(p, WIRE_ACCEPT, 0);
+}
+
+static int on_round_begin(struct migrate_target *tgt,
+			  const struct wire_header *h)
+{
+	struct peer *p = &tgt->peer;
+	struct wire_round round;
+	bool final;
+	int rc = wire_parse_round(p->table, h->table_bytes, &round, p->err);
+
+	if (rc)
+		return rc;
+	if (round.round != tgt->round.round + 1 || round.pages ||
+	    round.zero_pages)
+		return error_set(p->err, -EPROTO,
+				 "round %u begins where round %u was due",
+				 round.round, tgt->round.round + 1);
+	final = round.flags & WIRE_ROUND_FINAL;
+	if (final || round.round == 1)
+		rc = enter(tgt, final ? MIGRATE_FINAL_RAM : MIGRATE_PRECOPY);
+	if (rc)
+		return rc;
+	progress_round_begin(&tgt->progress);
+	tgt->round = round;
+	tgt->stage = final ? STAGE_FINAL : STAGE_ROUND;
+	return 0;
+}
+
+static int on_round_end(struct migrate_target *tgt, const struct wire_header *h)
+{
+	struct progress *progress = &tgt->progress;
+	struct peer *p = &tgt->peer;
+	struct wire_round round;
+	int rc = wire_parse_round(p->table, h->table_bytes, &round, p->err);
+
+	if (rc)
+		return rc;
+	if (memcmp(&round, &tgt->round, sizeof(round)))
+		return error_set(p->err, -EPROTO,
+				 "the end of round %u does not add up with "
+				 "what came in it",
+				 tgt->round.round);
+	progress_round_end(progress);
+	if (tgt->stage == STAGE_FINAL) {
+		progress_stamp(progress, &progress->stats.final_ram_ns);
+		tgt->stage = STAGE_STATE;
+		return enter(tgt, MIGRATE_STATE);
+	}
+	tgt->stage = STAGE_BETWEEN;
+	return peer_send_round(p, WIRE_ROUND_ACK, &round);
+}
+
+static int on_state(struct migrate_target *tgt, const struct wire_header *h)
+{
+	int rc = target_receive_state(tgt, h);
+
+	if (!rc)
+		rc = enter(tgt, MIGRATE_READY);
+	if (rc)
+		return rc;
+	tgt->stage = STAGE_GO;
+	return peer_send_u64(&tgt->peer, WIRE_READY, 0);
+}
+
+/* From here on the machine is ours, and the source's never runs again. */
+static int on_go(struct migrate_target *tgt, const struct wire_header *h)
+{
+	struct progress *p = &tgt->progress;
+	int rc =
+		wire_parse_flags(tgt->peer.table, h->table_bytes, 0, &tgt->err);
+
+	if (!rc)
+		rc = progress_commit(p);
+	if (rc)
+		return rc;
+	progress_stamp(p, &p->stats.go_ns);
+	if (tgt->autostart) {
+		rc = tgt->ops->resume(tgt->vm);
+		if (rc)
+			return error_set(&tgt->err, rc,
+					 "the target's machine failed to run: "
+					 "%s",
+					 strerrordesc_np(-rc));
+		progress_stamp(p, &p->stats.resumed_ns);
+	}
+	tgt->stage = STAGE_END;
+	/* It runs, whether the source hears of it or not. */
+	peer_send_u64(&tgt->peer, WIRE_RUNNING,
+		      tgt->autostart ? WIRE_RUNNING_YES : 0);
+	return 0;
+}
+
+static const struct arc {
+	enum target_stage stage;
+	enum wire_type type;
+	int (*handle)(struct migrate_target *tgt, const struct wire_header *h);
+} arcs[] = {
+	{ STAGE_HELLO, WIRE_HELLO, on_hello },
+	{ STAGE_BETWEEN, WIRE_ROUND_BEGIN, on_round_begin },
+	{ STAGE_ROUND, WIRE_RAM_BATCH, target_receive_batch },
+	{ STAGE_ROUND, WIRE_ROUND_END, on_round_end },
+	{ STAGE_FINAL, WIRE_RAM_BATCH, target_receive_batch },
+	{ STAGE_FINAL, WIRE_ROUND_END, on_round_end },
+	{ STAGE_STATE, WIRE_STATE, on_state },
+	{ STAGE_GO, WIRE_GO, on_go },
+};
+
+static int dispatch(struct migrate_target *tgt, const struct wire_header *h)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(arcs) / sizeof(arcs[0]); i++)
+		if (arcs[i].stage == tgt->stage && arcs[i].type == h->type)
+			return arcs[i].handle(tgt, h);
+	return error_set(&tgt->err, -EPROTO,
+			 "a %s record came in phase '%s', out of order",
+			 wire_type_name(h->type), tgt->peer.during);
+}
+
+static int receive(struct migrate_target *tgt)
+{
+	struct wire_header h;
+	int rc = enter(tgt, MIGRATE_SETUP);
+
+	while (!rc && tgt->stage != STAGE_END) {
+		rc = peer_receive(&tgt->peer, &h);
+		if (!rc)
+			rc = dispatch(tgt, &h);
+	}
+	return rc;
+}
+
+/* Tells the source why, and makes it notice. */
+static void give_up(struct migrate_target *tgt)
+{
+	uint8_t text[WIRE_MAX_TEXT_BYTES];
+	struct error ignored = { "" };
+	enum wire_type type =
+		tgt->stage == STAGE_HELLO ? WIRE_REFUSE : WIRE_ERROR;
+
+	tgt->peer.err = &ignored;
+	peer_send(&tgt->peer, type, text, wire_put_text(text, tgt->err.text));
+	channel_shutdown(tgt->peer.ch);
+}
+
+int migrate_target_run(struct migrate_target *tgt, bool autostart)
+{
+	int rc;
+
+	tgt->autostart = autostart;
+	progress_begin(&tgt->progress, tgt->memory.bytes);
+	rc = receive(tgt);
+	if (rc && progress_cancelled(&tgt->progress)) {
+		rc = -ECANCELED;
+		tgt->err = (struct error){ "the migration was cancelled" };
+	}
+	if (rc) {
+		error_set(&tgt->err, rc, "the migration failed: %s",
+			  strerrordesc_np(-rc));
+		give_up(tgt);
+	}
+	progress_end(&tgt->progress, rc, tgt->err.text);
+	return rc;
+}
+
+int migrate_target_cancel(struct migrate_target *tgt)
+{
+	return progress_cancel(&tgt->progress);
+}
+
+void migrate_target_stats(struct migrate_target *tgt,
+			  struct migrate_stats *ret_stats)
+{
+	progress_stats(&tgt->progress, ret_stats);
+}

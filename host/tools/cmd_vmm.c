@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* vmferry vmm: the mini VMM as a process. */
+#include <errno.h>
+
+#include "machine/machine.h"
+#include "tools/options.h"
+#include "tools/tools.h"
+
+struct settings {
+	uint64_t ram_bytes, cpus, base_gpa;
+	unsigned int backing;
+	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
+	bool paused;
+};
+
+static const char *const backings[] = { "anon", "memfd", NULL };
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct option_spec options[] = {
+	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
+	  "guest memory, whole 2 MiB (default 256M)", 16ull << 20, 1ull << 40,
+	  NULL },
+	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 16 (default 1)", 1,
+	  16, NULL },
+	{ "backing", OPTION_CHOICE, AT(backing), "KIND",
+	  "memory from anon or memfd (default anon)", 0, 0, backings },
+	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
+	  "a PVH ELF image (default: the built-in guest)", 0, 0, NULL },
+	{ "append", OPTION_STRING, AT(append), "WORDS",
+	  "key=value words for the guest, separated by spaces", 0, 0, NULL },
+	{ "base", OPTION_SIZE, AT(base_gpa), "ADDRESS",
+	  "where the image goes, whole 2 MiB (default: as linked)", 0,
+	  4ull << 30, NULL },
+	{ "qmp", OPTION_STRING, AT(qmp), "ADDRESS",
+	  "serve QMP at unix:PATH or tcp:HOST:PORT, or on fd:N", 0, 0, NULL },
+	{ "serial", OPTION_STRING, AT(serial), "WHERE",
+	  "COM1: stdio, none, unix:PATH or fd:N (default none)", 0, 0, NULL },
+	{ "incoming", OPTION_STRING, AT(incoming), "ADDRESS",
+	  "wait for a migration there; defer: until migrate-incoming", 0, 0,
+	  NULL },
+	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
+	  0, NULL },
+	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
+	  "be killed in that phase of a migration (fault injection)", 0, 0,
+	  NULL },
+	{ .name = NULL },
+};
+
+static const struct command_help help = {
+	.usage = "vmferry vmm [OPTIONS]",
+	.text = "A small virtual machine monitor on /dev/kvm that serves a "
+		"subset of QEMU's QMP.\nIt ends on 'quit', SIGTERM, or when "
+		"the guest powers off.",
+	.examples =
+		"  vmferry vmm --ram 512M --cpus 2 --serial stdio\n"
+		"  vmferry vmm --ram 1G --qmp unix:/tmp/a.qmp --serial none\n"
+		"  vmferry vmm --ram 1G --qmp unix:/tmp/b.qmp --incoming "
+		"unix:/tmp/m.sock",
+};
+
+int cmd_vmm(int argc, char **argv)
+{
+	static const struct option_spec *const tables[] = { options, NULL };
+	struct settings s = { .ram_bytes = 256ull << 20, .cpus = 1 };
+	struct error err = { "" };
+	struct machine_params params;
+	int rc = options_parse(argc, argv, &help, tables, &s, &err);
+
+	if (rc)
+		return rc > 0 ? EXIT_DONE : tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.ram_bytes % (2ull << 20) || s.base_gpa % (2ull << 20)) {
+		error_set(&err, -EINVAL,
+			  "--ram and --base must be multiples of 2 MiB");
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	}
+	params = (struct machine_params){
+		.ram_bytes = s.ram_bytes,
+		.nr_vcpus = (unsigned int)s.cpus,
+		.backing = s.backing ? GUESTMEM_MEMFD : GUESTMEM_ANON,
+		.base_gpa = s.base_gpa,
+		.kernel = s.kernel,
+		.append = s.append,
+		.qmp = s.qmp,
+		.serial = s.serial,
+		.incoming = s.incoming,
+		.die_at = s.die_at,
+		.paused = s.paused,
+		.version = VMFERRY_VERSION,
+	};
+	rc = machine_run(&params, &err);
+	if (!rc)
+		return EXIT_DONE;
+	/* A machine that ran and then failed is a measured failure. */
+	return tools_fail("vmm", rc == -EIO ? EXIT_FAILED : tools_exit_code(rc),
+			  &err);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* What boot and migrate share. */
+#include "tools/common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "machine/machine.h"
+#include "tools/interrupt.h"
+#include "tools/noise_json.h"
+#include "tools/tools.h"
+
+enum { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+static const char *const backings[] = { "anon", "memfd", NULL };
+static const char *const progresses[] = { "auto", "always", "never", NULL };
+
+#define AT(field) offsetof(struct common_settings, field)
+
+const struct option_spec common_options[] = {
+	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
+	  "guest memory, whole 2 MiB (default 512M)", 16ull << 20, 1ull << 40,
+	  NULL },
+	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 16 (default 1)", 1,
+	  16, NULL },
+	{ "backing", OPTION_CHOICE, AT(backing), "KIND",
+	  "memory from anon or memfd (default anon)", 0, 0, backings },
+	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
+	  "another guest image (default: the built-in one)", 0, 0, NULL },
+	{ "workload", OPTION_STRING, AT(workload_text), "K=V,...",
+	  "pattern=sequential|random write=stamp|page", 0, 0, NULL },
+	{ "json", OPTION_STRING, AT(json), "FILE|-",
+	  "write the result there; -: to stdout, tables to stderr", 0, 0,
+	  NULL },
+	{ "dry-run", OPTION_FLAG, AT(dry_run), "",
+	  "print the resolved configuration and stop", 0, 0, NULL },
+	{ "progress", OPTION_CHOICE, AT(progress), "WHEN",
+	  "status line on stderr: auto, always, never", 0, 0, progresses },
+	{ .name = NULL },
+};
+
+void common_init(struct common_settings *s)
+{
+	s->ram_bytes = 512ull << 20;
+	s->cpus = 1;
+	noise_begin(&s->noise);
+}
+
+static int map_kernel(struct common_settings *s, struct error *err)
+{
+	int fd = open(s->kernel, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		rc = -errno;
+	else if (!S_ISREG(st.st_mode) || !st.st_size)
+		rc = -ENOEXEC;
+	else
+		s->mapped = mmap(NULL, (size_t)st.st_size, PROT_READ,
+				 MAP_PRIVATE, fd, 0);
+	if (s->mapped == MAP_FAILED) {
+		rc = -errno;
+		s->mapped = NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (rc)
+		return error_set(err, -EINVAL, "cannot read --kernel %s: %s",
+				 s->kernel, strerror(-rc));
+	s->image = s->mapped;
+	s->image_bytes = (size_t)st.st_size;
+	return 0;
+}
+
+/* Better now than after the run. */
+int common_check_json(const char *json, struct error *err)
+{
+	struct stat st;
+	char *copy;
+	int rc;
+
+	if (!json || !strcmp(json, "-"))
+		return 0;
+	if (!stat(json, &st) && S_ISDIR(st.st_mode))
+		return error_set(err, -EINVAL,
+				 "--json %s is a directory: name a file in it",
+				 json);
+	copy = strdup(json);
+	rc = copy && !access(dirname(copy), W_OK) ? 0 : -errno;
+	free(copy);
+	if (rc)
+		return error_set(err, -EINVAL,
+				 "--json %s cannot be written: %s", json,
+				 strerror(-rc));
+	return 0;
+}
+
+int common_resolve(struct common_settings *s, struct error *err)
+{
+	uint64_t built_in_bytes;
+	int rc;
+
+	if (s->ram_bytes % (2ull << 20))
+		return error_set(err, -EINVAL,
+				 "--ram must be a multiple of 2 MiB");
+	rc = machine_resolve(&s->machine, err);
+	if (!rc && s->machine.kind == DRIVE_QEMU && s->backing)
+		rc = error_set(err, -EINVAL,
+			       "--backing is for --vmm mini: QEMU keeps its "
+			       "own kind of RAM");
+	if (rc)
+		return rc;
+	rc = workload_parse(s->workload_text, s->ram_bytes, &s->workload, err);
+	if (!rc)
+		rc = common_check_json(s->json, err);
+	if (!rc && s->kernel)
+		return map_kernel(s, err);
+	s->image = machine_guest_image(&built_in_bytes);
+	s->image_bytes = built_in_bytes;
+	return rc;
+}
+
+void common_exit(struct common_settings *s)
+{
+	if (s->mapped)
+		munmap(s->mapped, s->image_bytes);
+}
+
+const char *common_backing_name(const struct common_settings *s)
+{
+	return backings[s->backing];
+}
+
+static json_t *workload_params(const struct workload *w)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:I, s:b}", "pattern",
+			 w->pattern, "write", w->write, "content", w->content,
+			 "rate_bytes_per_s", (json_int_t)w->rate_bytes_per_s,
+			 "wss_bytes",
+			 w->wss_bytes ? json_integer((json_int_t)w->wss_bytes)
+				      : json_null(),
+			 "seed", (json_int_t)w->seed, "check", w->check);
+}
+
+json_t *common_params(const struct common_settings *s)
+{
+	json_t *o = json_object();
+
+	machine_params(&s->machine, o);
+	json_object_set_new(o, "ram_bytes",
+			    json_integer((json_int_t)s->ram_bytes));
+	json_object_set_new(o, "cpus", json_integer((json_int_t)s->cpus));
+	json_object_set_new(o, "backing", json_string(common_backing_name(s)));
+	json_object_set_new(o, "kernel",
+			    result_string(s->kernel ? s->kernel : "built-in"));
+	json_object_set_new(o, "workload", workload_params(&s->workload));
+	return o;
+}
+
+int common_kernel(const struct common_settings *s, const char *dir, char *path,
+		  const char **ret_kernel, struct error *err)
+{
+	FILE *f;
+	int bad;
+
+	*ret_kernel = s->kernel;
+	if (s->kernel || s->machine.kind == DRIVE_MINI)
+		return 0;
+	snprintf(path, PATH_MAX, "%s/guest.elf", dir);
+	f = fopen(path, "wxe");
+	bad = !f || fwrite(s->image, 1, s->image_bytes, f) != s->image_bytes;
+	if ((f && fclose(f)) || bad)
+		return error_set(err, -EIO, "cannot write %s: %s", path,
+				 strerror(errno));
+	*ret_kernel = path;
+	return 0;
+}
+
+void common_context(const struct common_settings *s, struct result *result)
+{
+	result_set_context(result, "vmm",
+			   json_pack("{s:s, s:s}", "name",
+				     machine_vmm_name(&s->machine), "version",
+				     VMFERRY_VERSION));
+	result_set_context(result, "accelerator",
+			   json_string(machine_accel_name(&s->machine)));
+}
+
+FILE *common_out(const struct common_settings *s)
+{
+	return s->json && !strcmp(s->json, "-") ? stderr : stdout;
+}
+
+bool common_shows_progress(const struct common_settings *s)
+{
+	return s->progress == PROGRESS_ALWAYS ||
+	       (s->progress == PROGRESS_AUTO && isatty(STDERR_FILENO));
+}
+
+void common_show_progress(void *ctx, const struct run_progress *p)
+{
+	char left[UNITS_TEXT_BYTES], sent[UNITS_TEXT_BYTES];
+	char rate[UNITS_TEXT_BYTES], dirty[UNITS_TEXT_BYTES];
+
+	if (!common_shows_progress(ctx))
+		return;
+	if (!p->elapsed_ns) {
+		fprintf(stderr, "\r\033[K%s", p->stage);
+		return;
+	}
+	fprintf(stderr,
+		"\r\033[K%s: round %u, %.1f s, sent %s, left %s, %s, dirtied "
+		"%s",
+		p->stage, p->round, (double)p->elapsed_ns / 1e9,
+		units_format_size(sent, p->transferred_bytes),
+		units_format_size(left, p->remaining_bytes),
+		units_format_rate(rate, p->bandwidth_bytes_per_s),
+		units_format_rate(dirty, p->dirty_bytes_per_s));
+}
+
+void common_clear_progress(const struct common_settings *s)
+{
+	if (common_shows_progress(s))
+		fputs("\r\033[K", stderr);
+}
+
+int common_finish(const char *command, const struct common_settings *s,
+		  struct result *result, int rc, struct error *err)
+{
+	struct error trouble = { "" };
+	struct noise_report noise;
+	int code = tools_exit_code(rc);
+
+	noise_end(&s->noise, &noise);
+	common_clear_progress(s);
+	if (interrupt_pending()) {
+		fprintf(stderr,
+			"vmferry %s: interrupted; nothing is left "
+			"running\n",
+			command);
+		return INTERRUPT_EXIT;
+	}
+	if (rc)
+		tools_fail(command, code, err);
+	if (code == EXIT_USAGE)
+		return code;
+	if (rc) {
+		result_warn(result, "%s", err->text);
+		result_add_verdict(result, code == EXIT_CANNOT_RUN
+						   ? RESULT_SKIP
+						   : RESULT_ERROR);
+	} else {
+		noise_print(&noise, common_out(s));
+	}
+	noise_to_result(&noise, result);
+	if (result_write(result, s->json, &trouble))
+		return tools_fail(command, EXIT_BROKEN, &trouble);
+	return result_exit_code(result);
+}

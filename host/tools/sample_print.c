@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* A run's sample for a person. */
+#include "tools/sample_json.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/units.h"
+#include "drive/vantage.h"
+#include "report/table.h"
+
+static void time_pair(struct table *t, const char *key, double ms,
+		      const char *note)
+{
+	char text[UNITS_TEXT_BYTES];
+
+	if (isnan(ms))
+		table_pair(t, key, "-");
+	else
+		table_pair(t, key, "%-10s %s",
+			   units_format_time(text, ms * 1e6), note);
+}
+
+static void bytes_pair(struct table *t, const char *key, double bytes,
+		       const char *note)
+{
+	char text[UNITS_TEXT_BYTES];
+
+	if (isnan(bytes))
+		table_pair(t, key, "-");
+	else
+		table_pair(t, key, "%-10s %s",
+			   units_format_size(text, (uint64_t)bytes), note);
+}
+
+static const char *rate(char *text, double bytes_per_s)
+{
+	return isnan(bytes_per_s) ? "-" : units_format_rate(text, bytes_per_s);
+}
+
+static void print_times(const struct run_settings *set,
+			const struct run_sample *s, FILE *f)
+{
+	struct table *t;
+
+	if (table_create_section("Time", &t))
+		return;
+	time_pair(t, "boot to ready", s->boot_ready_ms, "");
+	time_pair(t, "total", s->total_ms, "migrate -> source done");
+	time_pair(t, "downtime", s->downtime_ms,
+		  "STOP at the source -> RESUME at the target");
+	time_pair(t, "blackout", s->blackout_ms,
+		  "last step at the source -> first at the target");
+	time_pair(t, "guest's gap", s->guest_gap_ms,
+		  "the same, by the guest's own clock");
+	time_pair(t, "  stop", s->stop_ms, "");
+	time_pair(t, "  final RAM", s->final_ram_ms, "");
+	time_pair(t, "  save state", s->device_save_ms, "");
+	time_pair(t, "  load state", s->device_load_ms, "");
+	time_pair(t, "  resume", s->resume_ms, "");
+	time_pair(t, "  first step", s->first_step_ms, "");
+	table_print(t, f);
+	table_destroy(t);
+}
+
+static void print_bytes(const struct run_settings *set,
+			const struct run_sample *s, FILE *f)
+{
+	char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES];
+	struct table *t;
+
+	if (table_create_section("Bytes", &t))
+		return;
+	bytes_pair(t, "guest RAM", (double)set->ram_bytes, "");
+	bytes_pair(t, "on the wire", s->wire_bytes, "");
+	bytes_pair(t, "state", s->state_bytes, "");
+	table_pair(t, "dirty rate", "%s before, %s during, %s after",
+		   rate(a, s->rate_before), rate(b, s->rate_during),
+		   rate(c, s->rate_after));
+	if (isnan(s->source_cpu_s))
+		table_pair(t, "CPU", "-");
+	else
+		table_pair(t, "CPU", "%.2f s source, %.2f s target",
+			   s->source_cpu_s, s->target_cpu_s);
+	table_print(t, f);
+	table_destroy(t);
+}
+
+static void print_rounds(const struct run_sample *s, FILE *f)
+{
+	static const struct table_column columns[] = {
+		{ "round", TABLE_RIGHT },	{ "start", TABLE_RIGHT },
+		{ "time", TABLE_RIGHT },	{ "pages", TABLE_RIGHT },
+		{ "zero", TABLE_RIGHT },	{ "wire", TABLE_RIGHT },
+		{ "dirty after", TABLE_RIGHT },
+	};
+	char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES];
+	struct table *t;
+	json_t *round;
+	size_t i;
+
+	if (table_create("Rounds", columns, 7, &t))
+		return;
+	json_array_foreach (s->rounds, i, round) {
+		double start = 0, time = 0;
+		json_int_t pages = 0, zero = 0, wire = 0, after = 0;
+
+		json_unpack(round, "{s:F, s:F, s:I, s:I, s:I, s:I}", "start_ms",
+			    &start, "duration_ms", &time, "pages", &pages,
+			    "zero_pages", &zero, "wire_bytes", &wire,
+			    "dirty_pages_after", &after);
+		table_cell(t, "%zu", i + 1);
+		table_cell(t, "%s", units_format_time(a, start * 1e6));
+		table_cell(t, "%s", units_format_time(b, time * 1e6));
+		table_cell(t, "%" JSON_INTEGER_FORMAT, pages);
+		table_cell(t, "%" JSON_INTEGER_FORMAT, zero);
+		table_cell(t, "%s", units_format_size(c, (uint64_t)wire));
+		table_cell(t, "%" JSON_INTEGER_FORMAT, after);
+	}
+	table_print(t, f);
+	table_destroy(t);
+}
+
+static void print_findings(const struct findings *list, FILE *f)
+{
+	size_t i;
+
+	for (i = 0; i < list->nr && i < 8; i++) {
+		const struct finding *bad = &list->item[i];
+
+		fprintf(f, "  gfn 0x%" PRIx64 " %s", bad->gfn,
+			oracle_class_name(bad->kind));
+		if (bad->kind == ORACLE_STALE && bad->behind)
+			fprintf(f, " by %" PRIu64 " visits", bad->behind);
+		if (bad->kind == ORACLE_MISPLACED)
+			fprintf(f, ", holds gfn 0x%" PRIx64, bad->found);
+		fprintf(f, " (%s, %u bytes from offset %u)\n",
+			finding_where_name(bad->where), bad->nr_bytes,
+			bad->first_offset);
+	}
+	if (list->nr > i)
+		fprintf(f, "  ... and %zu more\n", list->nr - i);
+}
+
+static void print_integrity(const struct run_sample *s, FILE *f)
+{
+	const struct run_integrity *in =
+		s->source.checked ? &s->source.integrity : &s->integrity;
+	const char *whose = !s->source.checked ? ""
+			    : s->source.running
+				    ? " of the source, which goes on"
+				    : " of the source, which stands";
+	char text[UNITS_TEXT_BYTES];
+
+	fprintf(f, "Integrity%s\n  %" PRIu64 " pages (%s) checked, coverage ",
+		whose, in->pages_checked,
+		units_format_size(text, in->bytes_checked));
+	if (isnan(in->coverage_pct))
+		fputs("-", f);
+	else
+		fprintf(f, "%.4g %%", in->coverage_pct);
+	fprintf(f, ", %zu bad\n", in->findings.nr);
+	print_findings(&in->findings, f);
+	if (s->state_compared)
+		fprintf(f,
+			"  vCPU state: %" PRIu64 " values compared, %" PRIu64
+			" differ%s%s\n",
+			s->state_compared, s->state_differing,
+			s->state_differing ? ": " : "", s->state_names);
+}
+
+static void print_sabotage(const struct run_settings *set,
+			   const struct run_sample *s, FILE *f)
+{
+	if (!set->sabotage.count)
+		return;
+	fprintf(f,
+		"Sabotage\n  %s: %zu of %" PRIu64 " pages damaged, %" PRIu64
+		" found as %s, %zu under another name, %zu missed, %zu "
+		"invented\n",
+		sabotage_kind_name(set->sabotage.kind), s->damage.pages.nr,
+		set->sabotage.count, s->score.found,
+		oracle_class_name(sabotage_class(set->sabotage.kind)),
+		s->score.wrong_class.nr, s->score.missed.nr,
+		s->score.invented.nr);
+}
+
+static void vantage_cell(struct table *t, double value)
+{
+	if (isnan(value))
+		table_cell(t, "-");
+	else
+		table_cell(t, value >= 1000 ? "%.0f" : "%.1f", value);
+}
+
+static void print_vantage(const struct run_settings *set,
+			  const struct run_sample *s, FILE *f)
+{
+	static const struct table_column columns[] = {
+		{ "", TABLE_LEFT },	     { "wire", TABLE_RIGHT },
+		{ "guest", TABLE_RIGHT },    { "host", TABLE_RIGHT },
+		{ "vmm says", TABLE_RIGHT },
+	};
+	struct vantage v[VANTAGE_NR];
+	char text[256];
+	struct table *t;
+	size_t i;
+
+	vantage_fill(s, v);
+	if (table_create("Vantage points", columns, 5, &t))
+		return;
+	for (i = 0; i < VANTAGE_NR; i++) {
+		table_cell(t, "%s", v[i].name);
+		vantage_cell(t, v[i].wire);
+		vantage_cell(t, v[i].guest);
+		vantage_cell(t, v[i].host);
+		vantage_cell(t, v[i].vmm);
+	}
+	table_print(t, f);
+	table_destroy(t);
+	for (i = 0; i < VANTAGE_NR; i++)
+		if (vantage_disagreement(&v[i], set, text, sizeof(text)))
+			fprintf(f, "  %s\n", text);
+}
+
+void sample_print(const struct run_settings *settings,
+		  const struct run_sample *s, FILE *f)
+{
+	if (!s->completed)
+		fprintf(f, "The migration failed: %s\n",
+			s->failure[0] ? s->failure : "no reason given");
+	print_rounds(s, f);
+	if (s->completed)
+		print_times(settings, s, f);
+	print_bytes(settings, s, f);
+	if (s->completed)
+		print_vantage(settings, s, f);
+	print_integrity(s, f);
+	print_sabotage(settings, s, f);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The dirty log on every kind of kernel. */
+#include "vmm/dirty.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bitmap.h"
+#include "vmm/vm_impl.h"
+
+#define MANUAL KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE
+#define INITIALLY_SET KVM_DIRTY_LOG_INITIALLY_SET
+
+static uint64_t pages_of(const struct vm *vm, unsigned int region)
+{
+	return vm->mem.region[region].bytes >> 12;
+}
+
+int vm_dirty_degrade(struct vm *vm, unsigned int flags)
+{
+	if (vm->log.on)
+		return -EBUSY;
+	if (flags & VM_DIRTY_NO_MANUAL)
+		vm->caps.manual_dirty = 0;
+	if (flags & VM_DIRTY_NO_INITIALLY_SET)
+		vm->caps.manual_dirty &= ~INITIALLY_SET;
+	return 0;
+}
+
+static int enable_manual(struct vm *vm)
+{
+	unsigned int flags = vm->caps.manual_dirty & (MANUAL | INITIALLY_SET);
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		.args = { flags },
+	};
+	int rc;
+
+	/* INITIALLY_SET means nothing without manual protection. */
+	if (!(flags & MANUAL) || vm->log.flags == flags)
+		return 0;
+	rc = kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+	if (!rc)
+		vm->log.flags = flags;
+	return rc;
+}
+
+static void free_maps(struct dirty_log *log)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUESTMEM_MAX_REGIONS; i++) {
+		free(log->fetched[i]);
+		free(log->kept[i]);
+		log->fetched[i] = log->kept[i] = NULL;
+	}
+}
+
+/* Without INITIALLY_SET "every page is dirty" is ours to remember. */
+static int alloc_maps(struct vm *vm)
+{
+	struct dirty_log *log = &vm->log;
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.nr_regions; i++) {
+		uint64_t pages = pages_of(vm, i);
+
+		log->fetched[i] = calloc(1, BITMAP_BYTES(pages));
+		if (!log->fetched[i])
+			return -ENOMEM;
+		if (log->flags & INITIALLY_SET)
+			continue;
+		log->kept[i] = calloc(1, BITMAP_BYTES(pages));
+		if (!log->kept[i])
+			return -ENOMEM;
+		bitmap_set_range(log->kept[i], 0, pages);
+	}
+	return 0;
+}
+
+static int set_flags(struct vm *vm, uint32_t flags)
+{
+	unsigned int i;
+	int rc = 0, one;
+
+	for (i = 0; i < vm->mem.nr_regions; i++) {
+		one = vm_set_slot(vm, i, flags);
+		if (one && !rc)
+			rc = one;
+	}
+	return rc;
+}
+
+int vm_log_start(struct vm *vm)
+{
+	int rc;
+
+	if (vm->log.on)
+		return -EALREADY;
+	rc = enable_manual(vm);
+	if (!rc)
+		rc = alloc_maps(vm);
+	if (!rc) {
+		rc = set_flags(vm, KVM_MEM_LOG_DIRTY_PAGES);
+		if (rc)
+			set_flags(vm, 0);
+	}
+	if (rc)
+		free_maps(&vm->log);
+	else
+		vm->log.on = true;
+	return rc;
+}
+
+int vm_log_stop(struct vm *vm)
+{
+	int rc;
+
+	if (!vm->log.on)
+		return 0;
+	rc = set_flags(vm, 0);
+	free_maps(&vm->log);
+	vm->log.on = false;
+	return rc;
+}
+
+int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
+		   size_t bitmap_bytes)
+{
+	struct kvm_dirty_log request = { .slot = region };
+	uint64_t pages, i, *fetched, *kept;
+	int rc;
+
+	if (!vm->log.on || region >= vm->mem.nr_regions)
+		return -EINVAL;
+	pages = pages_of(vm, region);
+	if (bitmap_bytes < BITMAP_BYTES(pages))
+		return -EINVAL;
+	fetched = vm->log.fetched[region];
+	kept = vm->log.kept[region];
+	request.dirty_bitmap = fetched;
+	rc = kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &request);
+	if (rc)
+		return rc;
+	for (i = 0; i < BITMAP_WORDS(pages); i++) {
+		if (kept) {
+			kept[i] |= fetched[i];
+			bitmap[i] |= kept[i];
+		} else {
+			bitmap[i] |= fetched[i];
+		}
+	}
+	return 0;
+}
+
+int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
+		   uint64_t nr, const uint64_t *bitmap)
+{
+	struct kvm_clear_dirty_log request = {
+		.slot = region,
+		.num_pages = (uint32_t)nr,
+		.first_page = first,
+		.dirty_bitmap = (void *)(bitmap + first / 64),
+	};
+	uint64_t pages, i, *kept;
+
+	if (!vm->log.on || region >= vm->mem.nr_regions)
+		return -EINVAL;
+	pages = pages_of(vm, region);
+	if (first % 64 || first > pages || nr > pages - first ||
+	    nr > UINT32_MAX || (nr % 64 && first + nr != pages))
+		return -EINVAL;
+	kept = vm->log.kept[region];
+	for (i = first / 64; kept && i < BITMAP_WORDS(first + nr); i++)
+		kept[i] &= ~bitmap[i];
+	/* Without manual protection the fetch has protected them again. */
+	if (!nr || !(vm->log.flags & MANUAL))
+		return 0;
+	return kvm_ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, &request);
+}

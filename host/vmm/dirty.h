@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dirty log: which pages the guest has written.
+ *
+ * A region's index is its place in vm_memory(). The same meaning on every
+ * kernel: with manual protection (and INITIALLY_SET) KVM does the work, else a
+ * bitmap of ours keeps what KVM forgets as it reports it.
+ */
+#ifndef VMFERRY_VMM_DIRTY_H
+#define VMFERRY_VMM_DIRTY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+
+/**
+ * vm_log_start() - start logging in all regions.
+ *
+ * From here on every page counts as dirty until vm_fetch_dirty() and
+ * vm_clear_dirty() have seen it. vCPUs may run.
+ *
+ * Return: 0; -EALREADY if it is on; -ENOMEM; or what KVM said (nothing is
+ * logged then).
+ */
+int vm_log_start(struct vm *vm);
+/* Ends logging; 0 also if it was off. */
+int vm_log_stop(struct vm *vm);
+
+/**
+ * vm_fetch_dirty() - OR the dirty pages of a region into @bitmap.
+ * @bitmap: one bit per 4 KiB page, least significant first.
+ * @bitmap_bytes: at least BITMAP_BYTES(pages of the region).
+ *
+ * The pages stay dirty until vm_clear_dirty(). A page written later shows up
+ * in the next call.
+ *
+ * Return: 0; -EINVAL for a wrong region, logging off, or a short bitmap; or
+ * what KVM_GET_DIRTY_LOG said.
+ * Source: Documentation/virt/kvm/api.rst, KVM_GET_DIRTY_LOG.
+ */
+int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
+		   size_t bitmap_bytes);
+
+/**
+ * vm_clear_dirty() - forget pages, before reading them.
+ * @first: multiple of 64.
+ * @nr: multiple of 64, or up to the region's end.
+ * @bitmap: of the whole region; bits set in [@first, @first + @nr) are the
+ *	pages to forget.
+ *
+ * A page read after this call is either current or will be fetched again.
+ *
+ * Return: 0, -EINVAL for a range against the rules, or what
+ * KVM_CLEAR_DIRTY_LOG said.
+ */
+int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
+		   uint64_t nr, const uint64_t *bitmap);
+
+/*
+ * How a host without the newer capabilities behaves, for tests: turns them
+ * off for this machine. Before vm_log_start().
+ */
+#define VM_DIRTY_NO_MANUAL (1u << 0)
+#define VM_DIRTY_NO_INITIALLY_SET (1u << 1)
+int vm_dirty_degrade(struct vm *vm, unsigned int flags);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of struct vm: for the files of this folder only. */
+#ifndef VMFERRY_VMM_VM_IMPL_H
+#define VMFERRY_VMM_VM_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "vmm/compat.h"
+#include "vmm/serial.h"
+#include "vmm/state.h"
+#include "vmm/vm.h"
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int index; /* also the APIC id */
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool has_thread;
+	bool parked; /* under vm->lock */
+	pid_t tid; /* set before vm_create() returns */
+	_Atomic uint64_t nr_exits;
+};
+
+enum vm_want {
+	VM_WANT_PAUSE,
+	VM_WANT_RUN,
+	VM_WANT_QUIT, /* threads end */
+};
+
+/* What this host's KVM has, of the things that we can do without. */
+struct vm_caps {
+	bool tsc_control;
+	bool tsc_deadline;
+	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
+	unsigned int manual_dirty; /* flags of MANUAL_DIRTY_LOG_PROTECT2 */
+};
+
+struct dirty_log {
+	bool on;
+	unsigned int flags; /* manual protection in use, 0 = none */
+	/* Per region: KVM's answer before it is ORed; and, unless KVM keeps
+	 * account by itself, what is dirty and not cleared yet. */
+	uint64_t *fetched[GUESTMEM_MAX_REGIONS];
+	uint64_t *kept[GUESTMEM_MAX_REGIONS];
+};
+
+struct vm {
+	int kvm_fd;
+	int fd;
+	size_t run_bytes;
+	const struct vm_events *events;
+	void *ctx;
+	struct vm_caps caps;
+	struct guestmem mem;
+	uint32_t tsc_khz;
+
+	/* What KVM offers, patched; each vCPU gets its copy (cpuid.c). */
+	struct kvm_cpuid2 *cpuid;
+	/* MSRs that can be read on this host, ascending (msr.c). */
+	uint32_t *msr;
+	unsigned int nr_msrs;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* want, parked */
+	enum vm_want want;
+	unsigned int nr_parked;
+	bool ended; /* by exit port, shutdown or failure */
+	bool broken; /* a state was loaded half-way */
+
+	/* Devices: after @lock, never before it. */
+	pthread_mutex_t device_lock;
+	struct serial serial;
+	bool frozen; /* between save and resume: no input */
+
+	struct dirty_log log;
+	bool has_clock;
+	struct vm_clock_report clock;
+
+	unsigned int nr_vcpus;
+	struct vcpu vcpu[];
+};
+
+/* ioctl() that goes on after signals. 0.. or -errno. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+/* With a number for an argument. */
+int kvm_ioctl_value(int fd, unsigned long request, unsigned long value);
+
+/* vm_host.c: what must be asked of /dev/kvm. */
+int vm_open_kvm(const char *path, int *ret_fd, struct error *err);
+int vm_probe_caps(struct vm *vm, struct error *err);
+
+/* vcpu.c: threads. vcpu_start() returns with the thread parked. */
+int vcpu_create(struct vm *vm, unsigned int index, struct error *err);
+int vcpu_start(struct vcpu *vcpu, struct error *err);
+void vcpu_destroy(struct vcpu *vcpu);
+/* Makes all vCPUs leave KVM_RUN. Context: vm->lock held. */
+void vcpu_kick_all(struct vm *vm);
+
+/* vcpu_exit.c: handles one exit. Return: true = enter the guest again. */
+bool vcpu_handle_exit(struct vcpu *vcpu);
+/* KVM_RUN itself failed. */
+void vcpu_run_failed(struct vcpu *vcpu, int rc);
+
+/* cpuid.c */
+int cpuid_build(struct vm *vm, struct error *err);
+int cpuid_apply(struct vcpu *vcpu, struct error *err);
+/* What @vcpu has now; to be freed. NULL: out of memory. */
+struct kvm_cpuid2 *cpuid_get(const struct vcpu *vcpu);
+/*
+ * Gives @vcpu the entries of a migrated one. -ENOTSUP and a sentence if they
+ * have features that this host lacks.
+ */
+int cpuid_load(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
+	       uint32_t nr, struct error *err);
+
+/* msr.c */
+int msr_probe(struct vm *vm, struct error *err);
+/* 0, or -EIO if KVM doesn't have it. */
+int msr_read(const struct vcpu *vcpu, uint32_t index, uint64_t *ret_value);
+int msr_write(const struct vcpu *vcpu, uint32_t index, uint64_t value);
+/* All of vm->msr, IA32_TSC apart: @entries has room for vm->nr_msrs. */
+int msr_save(const struct vcpu *vcpu, struct kvm_msr_entry *entries,
+	     uint32_t *ret_nr, struct error *err);
+int msr_load(const struct vcpu *vcpu, const struct kvm_msr_entry *entries,
+	     uint32_t nr, struct error *err);
+
+#define MSR_TSC 0x10u
+#define MSR_TSC_DEADLINE 0x6e0u
+
+/* state_clock.c: the guest's time across the gap. */
+struct state_clock;
+struct state_tsc;
+int clock_save(const struct vm *vm, struct state_clock *ret_clock);
+int clock_load(const struct vm *vm, const struct state_clock *saved,
+	       struct state_clock *ret_now);
+int tsc_save(const struct vcpu *vcpu, struct state_tsc *ret_tsc);
+int tsc_load(const struct vcpu *vcpu, const struct state_tsc *saved,
+	     const struct state_clock *then, const struct state_clock *now);
+/* Fills vm->clock. */
+void clock_measure(struct vm *vm, const struct state_tsc *saved);
+
+/* vm.c. Are all vCPUs parked, and meant to be? */
+bool vm_is_quiescent(struct vm *vm);
+int vm_set_slot(struct vm *vm, unsigned int region, uint32_t flags);
+
+#endif

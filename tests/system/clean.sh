@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Does the verifier invent anything where nothing was damaged? Runs with many
+# parameters (8; 200 in make check-all).
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+count=8
+[ "$level" = quick ] || count=200
+patterns=(random sequential)
+writes=(stamp page)
+contents=(random zero r:4 r:2)
+rates=(100M 20M 0 300M 7000p)
+sizes=(48M 4100K 80M 12K)
+looks=('inline,after' 'switchover,inline,after' 'switchover' 'after')
+
+for ((i = 0; i < count; i++)); do
+	workload=pattern=${patterns[i % 2]},write=${writes[i / 2 % 2]}
+	workload+=,content=${contents[i / 4 % 4]},rate=${rates[i % 5]}
+	workload+=,wss=${sizes[i / 3 % 4]},seed=$i
+	look=${looks[i % 4]}
+	good=0
+	run migrate --ram 128M --cpus $((1 + i % 3)) --before 200ms \
+		--after 200ms --verify "$look" --json "$dir/r.json" \
+		--downtime-limit 500ms --workload "$workload"
+	[ "$rc" -eq 0 ] || good=1
+	is '.verdict == "pass" and ([.samples[0].integrity.bad[]] | add == 0)' ||
+		good=1
+	clean || good=1
+	result $good "$workload, $look"
+done
+finish

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Does wrong use get one sentence, the right exit code, and nothing else?
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# refused CODE PATTERN ARG...
+refused()
+{
+	local code=$1 pattern=$2 good=0
+
+	shift 2
+	run "$@"
+	[ "$rc" -eq "$code" ] || good=1
+	[ "$(wc -l <"$dir/err")" -eq 1 ] || good=1
+	grep -qE -- "$pattern" "$dir/err" || good=1
+	clean || good=1
+	result $good "$code: vmferry $* ($err)"
+}
+
+refused 2 "unknown command 'bogus'" bogus
+refused 2 'unknown option --bogus' migrate --bogus
+refused 2 'lacks its value' migrate --ram
+refused 2 'takes a size' migrate --ram 1Q
+refused 2 'out of range' migrate --ram 1M
+refused 2 'multiple of 2 MiB' migrate --ram 17M
+refused 2 'out of range: 1 to 16' migrate --cpus 17
+refused 2 'out of range' migrate --cpus 0
+refused 2 'takes one of anon, memfd' migrate --backing floppy
+refused 2 "unknown key 'speed'" migrate --workload speed=3
+refused 2 'is not KEY=VALUE' migrate --workload random
+refused 2 "pattern takes one of" migrate --workload pattern=zigzag
+refused 2 'ratio in content' migrate --workload content=r:0
+refused 2 'does not fit' migrate --ram 64M --workload wss=64M
+refused 2 'whole 4 KiB' migrate --workload wss=5000
+refused 2 'skip-dirty' migrate --sabotage burn
+refused 2 '--sabotage|sabotage' migrate --sabotage flip:0
+refused 2 'switchover, inline' migrate --verify never
+refused 2 'kill-target@PHASE' migrate --fault kill-target@lunch
+refused 2 'cannot be written' migrate --json /nonexistent/r.json
+refused 2 'is a directory' migrate --json "$dir"
+refused 2 'cannot read --kernel' migrate --kernel /nonexistent
+refused 2 'takes a time' migrate --downtime-limit 300
+refused 2 'boots nothing' vmm --incoming defer --append x=1
+refused 2 'neither unix:PATH nor' vmm --qmp nowhere
+
+printf 'not an ELF file at all' >"$dir/bad.elf"
+refused 2 . boot --kernel "$dir/bad.elf"
+"$vmferry" vmm --qmp "unix:$dir/bad.sock" --serial none &
+busy=$!
+for _ in $(seq 200); do [ -S "$dir/bad.sock" ] && break; sleep 0.02; done
+refused 2 'Address already in use' vmm --qmp "unix:$dir/bad.sock"
+kill $busy
+wait $busy
+result $? "SIGTERM ends the mini VMM cleanly"
+[ ! -e "$dir/bad.sock" ]
+result $? "its socket is gone"
+
+run migrate --dry-run --ram 1G --workload rate=100M
+[ "$rc" -eq 0 ] && jq -e '.ram_bytes == 1073741824 and
+	.workload.rate_bytes_per_s == 104857600' "$dir/out" >/dev/null
+result $? "--dry-run prints the resolved configuration"
+for command in '' migrate boot vmm doctor; do
+	# shellcheck disable=SC2086 # no word, or one
+	run $command --help
+	[ "$rc" -eq 0 ] && grep -q '^Example' "$dir/out"
+	result $? "--help with examples: $command"
+done
+finish

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* A machine to migrate that is an array, with a dirty log like KVM's. */
+#ifndef VMFERRY_TESTS_FAKE_VM_H
+#define VMFERRY_TESTS_FAKE_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "migrate/vm_ops.h"
+
+#define FAKE_PAGE 4096u
+
+/* The operation that fails, once. */
+enum fake_fault {
+	FAKE_NONE,
+	FAKE_LOG_START,
+	FAKE_FETCH,
+	FAKE_CLEAR,
+	FAKE_PAUSE,
+	FAKE_SAVE,
+	FAKE_LOAD,
+	FAKE_RESUME,
+};
+
+struct fake_vm {
+	unsigned int nr_regions;
+	struct migrate_region region[MIGRATE_MAX_REGIONS];
+	uint64_t *log[MIGRATE_MAX_REGIONS]; /* dirty, not cleared */
+	pthread_mutex_t lock; /* of the log, and of each guest write */
+	bool logging;
+	atomic_bool running;
+	int nr_resumes;
+	int nr_pauses;
+	enum fake_fault fault;
+	/* The guest's program: so many writes at each touch of the log. */
+	uint64_t seed;
+	unsigned int writes_per_touch;
+	unsigned int writes_left;
+	uint8_t state[3000];
+	size_t state_bytes;
+	bool loaded;
+};
+
+extern const struct migrate_vm_ops fake_vm_ops;
+
+/* Regions of @pages[i] pages, a hole between them, guarded on both sides. */
+void fake_vm_init(struct fake_vm *vm, const unsigned int *pages,
+		  unsigned int nr_regions);
+void fake_vm_exit(struct fake_vm *vm);
+/* Random pages, some of them zero, and a random state; the machine runs. */
+void fake_vm_fill(struct fake_vm *vm, uint64_t seed);
+/* One write by the guest, if it runs: to a random page, sometimes zeros. */
+void fake_vm_write(struct fake_vm *vm, uint64_t random);
+bool fake_vm_equal(const struct fake_vm *a, const struct fake_vm *b);
+uint64_t fake_vm_bytes(const struct fake_vm *vm);
+/* Pages that differ. */
+unsigned int fake_vm_differences(const struct fake_vm *a,
+				 const struct fake_vm *b);
+
+uint64_t fake_random(uint64_t *state);
+
+#endif

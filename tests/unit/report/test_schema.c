@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Do the schema, the document and docs/results.md speak of the same keys?
+ * usage: test-report-schema DOCS_FOLDER
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/result.h"
+#include "schema.h"
+
+static const char *docs; /* argv[1]: cmocka's tests take no arguments */
+
+/* Every key of a sample once, with and without its null. */
+static const char full_sample[] =
+	"{'total_ms': 812.5, 'setup_ms': 1.5, 'downtime_ms': 9, 'blackout_ms': "
+	"10.5, 'guest_gap_ms': 11, 'wire_bytes': 123, 'ram_bytes': 1073741824, "
+	"'rounds': [{'start_ms': 0, 'duration_ms': 5.5, 'pages': 10, "
+	"'zero_pages': 2, 'wire_bytes': 99, 'dirty_pages_after': 3}], 'cpu_s': "
+	"{'source': 0.5, 'target': 0.25, 'compress': [0.125], 'decompress': "
+	"null}, 'busy_ratio': 0.5, 'dirty_rate': {'target_bytes_per_s': 1, "
+	"'before_bytes_per_s': 1, 'during_bytes_per_s': null, "
+	"'after_bytes_per_s': 1.5}, 'waterfall': {'stop_ms': 1, "
+	"'final_ram_ms': 2, 'device_save_ms': 3, 'device_load_ms': 4, "
+	"'resume_ms': 5, 'first_step_ms': 6}, 'tsc_ran_during_stop': true, "
+	"'integrity': {'pages_checked': 5, 'bytes_checked': 20480, "
+	"'coverage_pct': 100, 'bad': {'stale': 1, 'zeroed': 0, 'misplaced': 0, "
+	"'torn': 0, 'flipped': 0, 'future': 0}, 'excluded_bytes': 4096, "
+	"'examples': [{'gfn': 77, 'kind': 'stale', 'verify': 'after', 'found': "
+	"3, 'behind': 1, 'first_offset': 0, 'nr_bytes': 16, 'nr_bits': 40}]}, "
+	"'vcpu_state': {'compared': 120, 'differing': ['vcpu0.msr.0x10']}, "
+	"'vantage': {'stop_ms': {'wire': null, 'guest': 11, 'host': 10.5, "
+	"'vmm': 9}, 'total_ms': {'wire': null, 'guest': null, 'host': 812.5, "
+	"'vmm': 810}, 'sent_bytes': {'wire': 123, 'guest': null, 'host': null, "
+	"'vmm': 120}}, 'vmm_reported': {'total_ms': 810}, 'sabotage': {'kind': "
+	"'skip-dirty', 'count': 1, 'seed': 7, 'gfns': [77], 'found': 1, "
+	"'missed': [], 'invented': []}}";
+
+static json_t *load_schema(void)
+{
+	char path[512];
+	json_t *schema;
+
+	snprintf(path, sizeof(path), "%s/results.schema.json", docs);
+	schema = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(schema);
+	return schema;
+}
+
+static json_t *parse_sample(void)
+{
+	char *text = strdup(full_sample), *p;
+	json_t *sample;
+
+	for (p = text; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	sample = json_loads(text, 0, NULL);
+	free(text);
+	assert_non_null(sample);
+	return sample;
+}
+
+static json_t *make_document(void)
+{
+	static const char *const figures[] = { "downtime_ms", "nothing" };
+	static char *argv[] = { "vmferry", "migrate" };
+	const struct result_params params = { .command = "migrate",
+					      .version = "0.1.0",
+					      .argc = 2,
+					      .argv = argv };
+	struct result *r;
+	json_t *doc;
+
+	assert_int_equal(result_create(&params, &r), 0);
+	result_set_context(
+		r, "vmm",
+		json_pack("{s:s, s:s}", "name", "mini", "version", "0.1.0"));
+	result_set_context(r, "accelerator", json_string("kvm"));
+	result_add_sample(r, parse_sample(), true);
+	result_add_sample(r, parse_sample(), false);
+	result_summarize(r, figures, 2);
+	result_add_verdict(r, RESULT_FAIL);
+	result_warn(r, "one");
+	assert_int_equal(result_document(r, &doc), 0);
+	result_destroy(r);
+	return doc;
+}
+
+static void test_fits(void **state)
+{
+	json_t *schema = load_schema(), *doc = make_document();
+	char why[512] = "";
+
+	if (!schema_fits(schema, doc, "", why, sizeof(why)))
+		fail_msg("%s", why);
+	json_decref(doc);
+	json_decref(schema);
+}
+
+/* Spoils each member of @value in turn, all the way down; counts them. */
+static size_t spoil(const json_t *schema, json_t *doc, json_t *rule,
+		    json_t *value)
+{
+	json_t *properties = json_object_get(rule, "properties"), *sub, *old;
+	size_t nr = 0;
+	const char *key;
+	char why[512];
+
+	if (json_is_array(value))
+		return spoil(schema, doc, json_object_get(rule, "items"),
+			     json_array_get(value, 0));
+	json_object_foreach (properties, key, sub) {
+		old = json_incref(json_object_get(value, key));
+		if (!old)
+			continue; /* absent in this one, or a scalar */
+		if (strcmp(key, "warmup")) {
+			json_object_del(value, key);
+			if (schema_fits(schema, doc, "", why, sizeof(why)))
+				fail_msg("nobody misses %s", key);
+		}
+		/* An array of arrays is no value of any of our keys. */
+		json_object_set_new(value, key, json_pack("[[]]"));
+		if (schema_fits(schema, doc, "", why, sizeof(why)))
+			fail_msg("%s may be anything", key);
+		json_object_set_new(value, key, old);
+		nr += 1 + spoil(schema, doc, sub, old);
+	}
+	return nr;
+}
+
+static void test_each_key_is_required(void **state)
+{
+	json_t *schema = load_schema(), *doc = make_document();
+
+	/* That many keys design.md, section 5, has at least. */
+	assert_true(spoil(schema, doc, schema, doc) > 80);
+	json_decref(doc);
+	json_decref(schema);
+}
+
+static const struct {
+	const char *path; /* of the member to replace, in a sample */
+	const char *value;
+} wrongs[] = {
+	{ "ram_bytes", "null" },
+	{ "wire_bytes", "1.5" },
+	{ "tsc_ran_during_stop", "0" },
+	{ "rounds", "[5]" },
+	{ "integrity.bad", "{\"stale\": 0}" },
+	{ "integrity.bad.torn", "null" },
+	{ "integrity.bad.torn", "0.5" },
+	{ "sabotage.kind", "\"burn\"" },
+	{ "sabotage.gfns", "[\"5\"]" },
+	{ "vcpu_state.differing", "[5]" },
+	{ "vantage.stop_ms", "{\"wire\": 1}" },
+};
+
+static void test_wrong_values(void **state)
+{
+	json_t *schema = load_schema(), *doc, *at;
+	char why[512], path[64], *name, *save;
+	size_t i;
+
+	for (i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++) {
+		doc = make_document();
+		at = json_array_get(json_object_get(doc, "samples"), 1);
+		strcpy(path, wrongs[i].path);
+		name = strtok_r(path, ".", &save);
+		while (*save) {
+			at = json_object_get(at, name);
+			name = strtok_r(NULL, ".", &save);
+		}
+		json_object_set_new(
+			at, name,
+			json_loads(wrongs[i].value, JSON_DECODE_ANY, NULL));
+		if (schema_fits(schema, doc, "", why, sizeof(why)))
+			fail_msg("%s may be %s", wrongs[i].path,
+				 wrongs[i].value);
+		json_decref(doc);
+	}
+	json_decref(schema);
+}
+
+/* Each key of the schema stands in docs/results.md, as `key`. */
+static void look_for_keys(const json_t *rule, const char *text)
+{
+	json_t *properties = json_object_get(rule, "properties"), *sub;
+	char quoted[128];
+	const char *key;
+
+	if (!rule)
+		return;
+	json_object_foreach (properties, key, sub) {
+		snprintf(quoted, sizeof(quoted), "`%s`", key);
+		if (!strstr(text, quoted))
+			fail_msg("docs/results.md says nothing of %s", quoted);
+		look_for_keys(sub, text);
+	}
+	look_for_keys(json_object_get(rule, "items"), text);
+	look_for_keys(json_object_get(rule, "additionalProperties"), text);
+}
+
+static void test_documented(void **state)
+{
+	json_t *schema = load_schema();
+	char path[512], *text = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/results.md", docs);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(getdelim(&text, &room, '\0', f) > 0);
+	fclose(f);
+	look_for_keys(schema, text);
+	free(text);
+	json_decref(schema);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fits),
+		cmocka_unit_test(test_each_key_is_required),
+		cmocka_unit_test(test_wrong_values),
+		cmocka_unit_test(test_documented),
+	};
+
+	if (argc != 2)
+		return 99;
+	docs = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
