@@ -80,11 +80,14 @@ static void clean_leftovers(const struct boot_info *boot)
 	work_clean_now(start, end - start);
 }
 
-static void map_pages(void)
+/* The host's control area may lie above all RAM. */
+static void map_pages(const struct boot_info *boot)
 {
 	const struct abi_ram_range *last = &map.range[map.nr - 1];
 	uint64_t top = last->gpa + last->bytes, bytes, tables = 0;
 
+	if (top < boot->control_gpa + boot->control_bytes)
+		top = boot->control_gpa + boot->control_bytes;
 	bytes = paging_high_bytes(top);
 	if (bytes)
 		tables = rammap_take(&map, bytes, (uint64_t)image_end,
@@ -186,11 +189,11 @@ void guest_main(struct boot_info *boot)
 
 	apic_init();
 	console_init();
-	problem = control_open(boot);
-	config_init(boot->cmdline);
 	map_ram(boot);
 	clean_leftovers(boot);
-	map_pages();
+	map_pages(boot);
+	problem = control_open(boot);
+	config_init(boot->cmdline);
 	tsc_init();
 	apic_timer_init();
 	start_cpus(boot);

@@ -29,10 +29,35 @@ uint64_t work_begin(void *arg)
 	struct cpu *cpu = arg;
 
 	memset(cpu->stall, 0, sizeof(*cpu->stall));
-	if (cpu->slice_pages)
-		oracle_cursor_seek(&cpu->cursor, &work.oracle, cpu->index, 0);
 	cpu->vcpu->step_tsc = rdtsc();
 	return 0;
+}
+
+/*
+ * Steps that are known but not yet made: their pages are on their way into the
+ * cache, as a bare loop of stores would have them by running ahead.
+ */
+#define AHEAD 8u
+#define AHEAD_LINES 8u
+
+struct ahead {
+	struct oracle_cursor cursor;
+	uint64_t gfn[AHEAD];
+	uint64_t visit[AHEAD];
+};
+
+static inline __attribute__((always_inline)) void
+ahead_load(struct ahead *a, const struct oracle *o, uint64_t slot, bool whole)
+{
+	uint64_t index = oracle_cursor_next(&a->cursor, o, &a->visit[slot]);
+	const char *page;
+	uint32_t line;
+
+	a->gfn[slot] = oracle_gfn(o, index);
+	page = work_page(a->gfn[slot]);
+	__builtin_prefetch(page, 1);
+	for (line = 1; whole && line < AHEAD_LINES; line++)
+		__builtin_prefetch(page + line * 64, 1);
 }
 
 /*
@@ -44,22 +69,29 @@ static inline __attribute__((always_inline)) uint64_t
 run_steps(struct cpu *cpu, const bool check, const bool stamp)
 {
 	const struct oracle o = work.oracle;
-	struct oracle_cursor cursor = cpu->cursor;
+	const bool whole = check || !stamp;
+	const uint64_t ahead = whole ? 2 : AHEAD;
 	struct abi_vcpu *v = cpu->vcpu;
 	struct abi_stall *stall = cpu->stall;
 	const uint64_t limit = cpu->step_limit;
 	const uint32_t nr_bad = v->nr_bad;
-	uint64_t steps = v->steps, start = v->step_tsc;
+	uint64_t steps = v->steps, start = v->step_tsc, slot;
+	struct ahead a;
 
 	if (stamp && o.write != ORACLE_WRITE_STAMP)
 		__builtin_unreachable();
 	if (v->wait_until_tsc > start)
 		start = v->wait_until_tsc;
+	oracle_cursor_seek(&a.cursor, &o, cpu->index, steps);
+	for (slot = 0; slot < ahead; slot++)
+		ahead_load(&a, &o, (steps + slot) % ahead, whole);
 	while (steps < limit && !cpu->attention) {
-		uint64_t visit, end;
-		uint64_t gfn =
-			oracle_gfn(&o, oracle_cursor_next(&cursor, &o, &visit));
+		uint64_t gfn, visit, end;
 
+		slot = steps % ahead;
+		gfn = a.gfn[slot];
+		visit = a.visit[slot];
+		ahead_load(&a, &o, slot, whole);
 		if (check &&
 		    __builtin_expect(!page_ok(&work.oracle, gfn, visit - 1), 0))
 			page_report_bad(cpu, gfn, visit - 1, ABI_FOUND_INLINE);
@@ -77,17 +109,13 @@ run_steps(struct cpu *cpu, const bool check, const bool stamp)
 		if (check && __builtin_expect(v->nr_bad != nr_bad, 0))
 			break;
 	}
-	cpu->cursor = cursor;
 	return v->nr_bad != nr_bad ? WORK_FOUND_BAD : WORK_PAUSED;
 }
 
 uint64_t work_run(void *arg)
 {
-	struct cpu *cpu = arg;
-
-	if (work.oracle.write != ORACLE_WRITE_STAMP)
-		return work.check ? run_steps(cpu, true, false)
-				  : run_steps(cpu, false, false);
-	return work.check ? run_steps(cpu, true, true)
-			  : run_steps(cpu, false, true);
+	/* Only the fastest kind is worth a loop of its own. */
+	if (work.oracle.write == ORACLE_WRITE_STAMP && !work.check)
+		return run_steps(arg, false, true);
+	return run_steps(arg, work.check, false);
 }

@@ -46,7 +46,7 @@ static inline void *work_page(uint64_t gfn)
 /* Fill the slice, from cpu->vcpu->filled on. */
 uint64_t work_fill(void *arg);
 
-/* Stand before the first step: cursor, stall log. */
+/* Before the first step of an epoch: empty the stall log. */
 uint64_t work_begin(void *arg);
 
 enum work_result { WORK_PAUSED = 0, WORK_FOUND_BAD = 1 };

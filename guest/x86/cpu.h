@@ -93,7 +93,6 @@ struct cpu {
 	struct abi_stall *stall;
 	uint64_t slice_first; /* index of the slice's first page */
 	uint64_t slice_pages;
-	struct oracle_cursor cursor;
 	uint64_t step_limit; /* ring 3 returns when steps reach this */
 	/* Pacing: the quantum that is running ends at `quantum_end`. */
 	uint64_t quantum_end; /* 0 = unpaced */

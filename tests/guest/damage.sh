@@ -48,15 +48,17 @@ monitor cont
 sleep 2
 say stop
 steps=$(value steps)
-[ "$steps" -ge 16 ] && [ "$steps" -le 25 ] || skip "too slow: $steps steps"
+if [ "$steps" -lt 16 ] || [ "$steps" -gt 25 ]; then
+	skip "too slow: $steps steps"
+fi
 say verify
 is bad 0
 
 head -c 4096 /dev/zero >"$dir/zero"
 save "$(page 10)" 4096 page10
 save "$(page 12)" 1 byte
-printf "\\x$(printf %02x $((0x$(od -An -tx1 "$dir/byte" | tr -d ' ') ^ 4)))" \
-	>"$dir/flipped"
+byte=$((0x$(od -An -tx1 "$dir/byte" | tr -d ' ') ^ 4))
+printf '%b' "\\x$(printf %02x "$byte")" >"$dir/flipped"
 head -c 2048 "$dir/fill15" >"$dir/half"
 damage "$(page 11)" page10 "$(page 12)" flipped "$(page 13)" zero \
 	"$(page 14)" fill14 "$(page 15)" half

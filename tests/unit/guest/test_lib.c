@@ -222,6 +222,18 @@ static void test_rammap(void **state)
 	assert_false(map.full);
 }
 
+static void test_rammap_keeps_holes(void **state)
+{
+	struct rammap map = { 0 };
+
+	rammap_add(&map, 0, 640 * KIB, ABI_RAM_FREE);
+	rammap_add(&map, MIB, 2 * MIB, ABI_RAM_FREE);
+	rammap_mark(&map, 640 * KIB, MIB, ABI_RAM_WORK);
+	assert_int_equal(map.nr, 2);
+	assert_int_equal(map.range[0].bytes, 640 * KIB);
+	assert_int_equal(map.range[1].gpa, MIB);
+}
+
 static void test_rammap_full(void **state)
 {
 	struct rammap map = { 0 };
@@ -246,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_rammap),
+		cmocka_unit_test(test_rammap_keeps_holes),
 		cmocka_unit_test(test_rammap_full),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest's workload, compiled for the host: it needs no privilege, and
- * memory is memory. Pages lie at a fixed address below 2^52.
+ * memory is memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +19,9 @@
 
 #define NR_PAGES 37u /* no power of two */
 #define NR_CPUS 2u
-#define AREA ((void *)0x200000000ull)
 
 struct fixture {
+	uint8_t *area;
 	struct cpu cpu[NR_CPUS];
 	struct abi_vcpu vcpu[NR_CPUS];
 	struct abi_bad_log bad[NR_CPUS];
@@ -42,27 +42,30 @@ static int setup(void **state)
 {
 	struct fixture *f =
 		aligned_alloc(4096, ABI_ALIGN_PAGE(sizeof(struct fixture)));
-	void *area =
-		mmap(AREA, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint8_t *area = mmap(NULL, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!f || area != AREA)
+	if (!f || area == MAP_FAILED)
 		return -1;
 	memset(f, 0, sizeof(*f));
+	f->area = area;
 	*state = f;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	free(*state);
-	return munmap(AREA, NR_PAGES * 4096);
+	struct fixture *f = *state;
+	int ret = munmap(f->area, NR_PAGES * 4096);
+
+	free(f);
+	return ret;
 }
 
 static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
 		  uint32_t content, bool check)
 {
-	uint64_t gfn = (uint64_t)AREA >> ABI_PAGE_SHIFT;
+	uint64_t gfn = (uint64_t)f->area >> ABI_PAGE_SHIFT;
 	uint32_t i;
 
 	/* Two ranges, the first one not the lower one. */
@@ -237,12 +240,13 @@ static void test_pause_is_no_stall(void **state)
 static void test_zero_and_clean(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t *bytes = AREA;
+	uint8_t *bytes = f->area;
 	size_t i;
 
 	work.nr_all = 1;
-	work.all[0] = (struct oracle_range){ (uint64_t)AREA >> 12, NR_PAGES };
-	memset(AREA, 1, NR_PAGES * 4096);
+	work.all[0] =
+		(struct oracle_range){ (uint64_t)f->area >> 12, NR_PAGES };
+	memset(f->area, 1, NR_PAGES * 4096);
 	work.zero_first = 3;
 	work.zero_end = NR_PAGES;
 	for (i = 0; i < NR_CPUS; i++) {
@@ -251,7 +255,7 @@ static void test_zero_and_clean(void **state)
 	}
 	for (i = 0; i < NR_PAGES * 4096; i++)
 		assert_int_equal(bytes[i], i < 3 * 4096);
-	work_clean_now((uint64_t)AREA, 3 * 4096);
+	work_clean_now((uint64_t)f->area, 3 * 4096);
 	for (i = 0; i < 3 * 4096; i++)
 		assert_int_equal(bytes[i], 0);
 }
