@@ -7,6 +7,7 @@
 
 #include "lib/string.h"
 #include "x86/desc.h"
+#include "x86/apic.h"
 #include "x86/paging.h"
 
 #define E820_RAM 1
@@ -110,6 +111,9 @@ void pvh_main(const struct pvh_start_info *info, uint64_t entry_tsc)
 {
 	desc_init();
 	desc_load(&cpu_boot.cpu);
+	/* Before the first entry into ring 3, where interrupts are on: a BIOS
+	 * leaves its timer running, on the vector of an exception. */
+	pic_mask();
 	paging_map_low();
 	boot.entry_tsc = entry_tsc;
 	boot.rsdp_gpa = info->rsdp_paddr;

@@ -204,10 +204,14 @@ static void ioapic_write(uint32_t reg, uint32_t value)
 	*(volatile uint32_t *)(uint64_t)(IOAPIC_MMIO + 16) = value;
 }
 
-void ioapic_route(uint32_t irq, uint32_t vector)
+void pic_mask(void)
 {
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
+}
+
+void ioapic_route(uint32_t irq, uint32_t vector)
+{
 	/* Edge, active high, fixed, physical. */
 	ioapic_write(0x10 + irq * 2 + 1, apic_id() << 24);
 	ioapic_write(0x10 + irq * 2, vector);

@@ -55,7 +55,9 @@ void apic_send_startup(uint32_t id, uint32_t page);
 void apic_timer_arm(uint64_t tsc);
 void apic_timer_disarm(void);
 
-/* Route ISA interrupt @irq to @vector on this vCPU; the PIC is masked. */
+/* Mask all of the PIC; before interrupts are on for the first time. */
+void pic_mask(void);
+/* Route ISA interrupt @irq to @vector on this vCPU. */
 void ioapic_route(uint32_t irq, uint32_t vector);
 
 #endif
