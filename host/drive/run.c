@@ -322,6 +322,8 @@ int run_migrate(const struct run_settings *settings,
 	if (!rc)
 		rc = start_target(&r, err);
 	if (!rc)
+		rc = run_set_up(&r, err);
+	if (!rc)
 		rc = warm_up(&r, err);
 	if (!rc)
 		rc = migrate(&r, err);

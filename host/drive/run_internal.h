@@ -48,7 +48,10 @@ struct run {
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
 };
 
-/* run_watch.c: start the migration and see it to its end. */
+/* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
+ * refused. */
+int run_set_up(struct run *r, struct error *err);
+/* Start the migration and see it to its end. */
 int run_watch(struct run *r, struct error *err);
 
 /* run_check.c: integrity of one machine, as it stands. */

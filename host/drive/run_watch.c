@@ -67,6 +67,16 @@ static int set_up(struct run *r, struct drive_vm *vm, struct error *err)
 	return rc == -EREMOTEIO ? -EINVAL : rc;
 }
 
+int run_set_up(struct run *r, struct error *err)
+{
+	int rc = set_up(r, &r->source, err);
+
+	/* The mini VMM's target has nothing to be told. */
+	if (!rc && r->set->kind == DRIVE_QEMU)
+		rc = set_up(r, &r->target, err);
+	return rc;
+}
+
 static uint64_t number(json_t *object, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, key));
@@ -227,13 +237,8 @@ static uint64_t take_event(struct drive_vm *vm, const char *name,
 int run_watch(struct run *r, struct error *err)
 {
 	uint64_t patience;
-	int rc = set_up(r, &r->source, err);
+	int rc;
 
-	/* The mini VMM's target has nothing to be told. */
-	if (!rc && r->set->kind == DRIVE_QEMU)
-		rc = set_up(r, &r->target, err);
-	if (rc)
-		return rc;
 	qmp_client_drain_events(r->source.qmp);
 	look_at_threads(r, true);
 	r->begin.steps = counters_steps(&r->source_count);

@@ -74,7 +74,8 @@ static void become_vmm(const char *program, char *const *argv, int log_fd,
 	_exit(EXIT_NO_PROGRAM);
 }
 
-/* The last line of the log: a VMM that ends early says there why. */
+/* The last line of the log that names who speaks ("vmferry vmm: ...",
+ * "qemu-system-x86_64: ..."): a VMM that ends early says there why. */
 static void last_words(const struct drive_vm *vm, char *text, size_t room)
 {
 	FILE *f = fopen(vm->log_path, "re");
@@ -83,7 +84,7 @@ static void last_words(const struct drive_vm *vm, char *text, size_t room)
 	text[0] = '\0';
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (line[0])
+		if (strstr(line, ": ") || (line[0] && !text[0]))
 			snprintf(text, room, "%.*s", (int)room - 1, line);
 	}
 	if (f)
