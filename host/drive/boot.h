@@ -30,7 +30,7 @@ struct boot_sample {
 /**
  * boot_run() - boot, watch, end.
  *
- * Return: as run_migrate().
+ * Return: as run_hops().
  */
 int boot_run(const struct boot_settings *settings,
 	     struct boot_sample *ret_sample, struct error *err);

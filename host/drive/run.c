@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run, from two processes to a sample. */
+/* One hop of a run: from two machines that stand ready to a sample. */
 #include "drive/run.h"
 
 #include <errno.h>
@@ -7,12 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "drive/console.h"
 #include "drive/run_internal.h"
 
-#define READY_TIMEOUT_MS 60000
-#define REPLY_TIMEOUT_MS 10000
-#define FILL_TIMEOUT_MS 600000
 #define MOVE_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 void run_stage(const struct run *r, const char *stage)
@@ -21,128 +17,6 @@ void run_stage(const struct run *r, const char *stage)
 
 	if (r->set->progress)
 		r->set->progress(r->set->progress_ctx, &p);
-}
-
-int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
-		    struct error *err)
-{
-	struct console_line ready;
-	int rc = console_wait_event(vm->console, "ready", READY_TIMEOUT_MS,
-				    &ready, err);
-
-	if (!rc)
-		rc = drive_vm_map(vm, NULL, err);
-	if (!rc)
-		*ret_ready_ms =
-			(double)(ready.arrived_ns - vm->started_ns) / 1e6;
-	return rc;
-}
-
-int run_start_workload(struct drive_vm *vm, const struct workload *workload,
-		       double *ret_fill_ms, struct error *err)
-{
-	char words[WORKLOAD_LINE_BYTES];
-	struct console_line filled;
-	uint64_t begin = clock_now_ns();
-	int rc;
-
-	rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err,
-			     "start %s", workload_words(workload, words));
-	if (!rc)
-		rc = console_wait_event(vm->console, "filled", FILL_TIMEOUT_MS,
-					&filled, err);
-	if (!rc && ret_fill_ms)
-		*ret_fill_ms = (double)(filled.arrived_ns - begin) / 1e6;
-	return rc;
-}
-
-/* What a guest refuses once it works is no fault of the command line. */
-static int not_usage(int rc)
-{
-	return rc == -EINVAL ? -EPROTO : rc;
-}
-
-static void tell_child(const struct run *r, unsigned int slot, pid_t pid)
-{
-	if (r->set->child)
-		r->set->child(r->set->progress_ctx, slot, pid);
-}
-
-static void vm_params(const struct run *r, const char *name,
-		      struct drive_vm_params *p)
-{
-	*p = (struct drive_vm_params){
-		.kind = r->set->kind,
-		.qemu = r->set->qemu,
-		.name = name,
-		.dir = r->set->dir,
-		.ram_bytes = r->set->ram_bytes,
-		.nr_vcpus = r->set->nr_vcpus,
-		.backing = r->set->backing,
-		.kernel = r->set->kernel,
-	};
-}
-
-static int boot_source(struct run *r, struct error *err)
-{
-	struct drive_vm_params p;
-	int rc;
-
-	run_stage(r, "boot");
-	vm_params(r, "source", &p);
-	if (r->set->qemu_source)
-		p.qemu.binary = r->set->qemu_source;
-	rc = drive_vm_start(&p, &r->source, err);
-	tell_child(r, 0, r->source.pid);
-	if (!rc)
-		rc = run_await_ready(&r->source, &r->out->boot_ready_ms, err);
-	return rc;
-}
-
-static int plant_state(struct run *r, struct error *err)
-{
-	r->out->avx_left_out = !drive_vm_carries_avx(&r->source);
-	return not_usage(console_command(
-		r->source.console, REPLY_TIMEOUT_MS, NULL, err, "state plant%s",
-		r->out->avx_left_out ? " avx=off" : ""));
-}
-
-static int start_source(struct run *r, struct error *err)
-{
-	int rc = boot_source(r, err);
-
-	if (rc)
-		return rc;
-	run_stage(r, "fill");
-	rc = run_start_workload(&r->source, &r->set->workload, &r->out->fill_ms,
-				err);
-	if (!rc)
-		rc = plant_state(r, err);
-	if (!rc)
-		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
-				       &r->tsc_hz, err);
-	return rc;
-}
-
-static int start_target(struct run *r, struct error *err)
-{
-	struct drive_vm_params p;
-	int rc;
-
-	vm_params(r, "target", &p);
-	if (r->set->qemu_target)
-		p.qemu.binary = r->set->qemu_target;
-	p.incoming = r->address;
-	p.paused = r->hold;
-	p.die_at = r->set->fault;
-	rc = drive_vm_start(&p, &r->target, err);
-	tell_child(r, 1, r->target.pid);
-	if (!rc)
-		rc = drive_vm_map(&r->target, &r->source, err);
-	if (!rc)
-		rc = drive_vm_counters(&r->target, &r->source, &r->target_count,
-				       NULL, err);
-	return rc;
 }
 
 static void mark(struct run_mark *m, const struct counters *count)
@@ -243,7 +117,11 @@ static int after_success(struct run *r, struct error *err)
 	run_stage(r, "verify");
 	if (!rc)
 		rc = run_check_state(r, &r->target, err);
-	if (!rc)
+	/* With a hop to come the workload must not stop. */
+	if (!rc && !r->last)
+		rc = run_check_running(r, &r->target, &r->out->integrity, err);
+	/* What looks bad ends the run here, so that all of it is verified. */
+	if (!rc && (r->last || !run_sample_clean(r->out)))
 		rc = run_check_after(r, &r->target, &r->out->integrity, err);
 	return rc ? rc : run_score(r);
 }
@@ -293,11 +171,11 @@ static int target_lost(struct run *r, struct error *why, struct error *err)
 static int migrate(struct run *r, struct error *err)
 {
 	struct error why = { "" };
-	int rc = not_usage(run_watch(r, &why));
+	int rc = run_not_usage(run_watch(r, &why));
 
 	if (!rc) {
-		rc = not_usage(r->out->completed ? after_success(r, &why)
-						 : after_failure(r, &why));
+		rc = run_not_usage(r->out->completed ? after_success(r, &why)
+						     : after_failure(r, &why));
 	}
 	if (rc && r->out->completed && r->target.pid == 0 &&
 	    source_handed_over(r))
@@ -307,37 +185,14 @@ static int migrate(struct run *r, struct error *err)
 	return rc;
 }
 
-int run_migrate(const struct run_settings *settings,
-		struct run_sample *ret_sample, struct error *err)
+int run_hop(struct run *r, struct error *err)
 {
-	struct run r = { .set = settings, .out = ret_sample };
-	int rc = run_link_open(&r, err);
+	int rc = warm_up(r, err);
 
-	r.hold = (settings->verify & RUN_VERIFY_SWITCHOVER) ||
-		 (settings->sabotage.count &&
-		  settings->sabotage.kind != SABOTAGE_SKIP_DIRTY);
-	if (rc)
-		return rc;
-	rc = start_source(&r, err);
 	if (!rc)
-		rc = start_target(&r, err);
-	if (!rc)
-		rc = run_set_up(&r, err);
-	if (!rc)
-		rc = warm_up(&r, err);
-	if (!rc)
-		rc = migrate(&r, err);
-	stop_sampler(&r, false);
-	if (r.source_stats)
-		run_figures(&r);
-	run_stage(&r, "clean up");
-	/* First: a pid that is reaped may be anyone's. */
-	tell_child(&r, 0, 0);
-	tell_child(&r, 1, 0);
-	drive_vm_stop(&r.source);
-	drive_vm_stop(&r.target);
-	run_link_close(&r);
-	json_decref(r.source_stats);
-	json_decref(r.target_stats);
+		rc = migrate(r, err);
+	stop_sampler(r, false);
+	if (r->source_stats)
+		run_figures(r);
 	return rc;
 }

@@ -118,17 +118,54 @@ struct run_sample {
 	struct sabotage_score score;
 };
 
+struct run;
+
+/* One hop that has ended, its machines still there. */
+struct run_hop {
+	const struct run_settings *set; /* of this hop */
+	unsigned int hop; /* 1, 2, ... */
+	bool last; /* as planned: verified in full */
+	int rc; /* what ended it: see run_hops() */
+	const struct error *why; /* if rc */
+	const struct run_sample *sample;
+	struct run *run; /* for run_evidence() */
+};
+
+struct run_hops {
+	unsigned int nr; /* at least 1 */
+	uint64_t deadline_ns; /* no hop begins later but one; 0 = none */
+	/* Told of every hop, also of one that broke. Return: go on? */
+	bool (*done)(void *ctx, const struct run_hop *hop);
+	void *ctx;
+};
+
 /**
- * run_migrate() - do one run.
- * @ret_sample: filled in as far as the run came, also on failure; always
- *	run_sample_exit() it.
+ * run_hops() - migrate a guest to and fro.
  *
- * Return: 0 when there is a sample to judge (also of a migration that failed:
- * see completed); -EINVAL for settings that the guest or the VMM refused;
- * -ENODEV if this host cannot run it; -errno if the kit itself failed.
+ * Boots a source and starts the workload once; then each target is the source
+ * of the next hop, in one epoch. The vCPU state is planted and checked at each
+ * hop. Hops before the last are judged by what the guest finds inline and, if
+ * asked, by a look at the target before it runs; the last one, and one that
+ * looks bad, in full. Sabotage and faults strike at the last hop. At most two
+ * machines exist at a time.
+ *
+ * Ends after the first hop that did not complete or is not clean, whatever
+ * done() says.
+ *
+ * Return: 0 when there was a sample to judge for each hop (also of a migration
+ * that failed: see completed); -EINVAL for settings that the guest or the VMM
+ * refused; -ENODEV if this host cannot run it; -errno if the kit itself failed.
  */
-int run_migrate(const struct run_settings *settings,
-		struct run_sample *ret_sample, struct error *err);
+int run_hops(const struct run_settings *settings, const struct run_hops *hops,
+	     struct error *err);
+
+/**
+ * run_evidence() - write down what can still be seen of a hop that went bad.
+ * @hop: within run_hops.done(); its machines are stopped by this.
+ * @dir: exists: logs, consoles, statistics and bad pages go there.
+ */
+int run_evidence(const struct run_hop *hop, const char *dir, struct error *err);
+
 void run_sample_init(struct run_sample *sample);
 void run_sample_exit(struct run_sample *sample);
 

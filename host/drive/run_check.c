@@ -99,6 +99,21 @@ static void take_guest_gap(struct run *r, const struct guest_view *view)
 			(double)guest_view_ticks_to_ns(view, longest) / 1e6;
 }
 
+int run_check_running(struct run *r, struct drive_vm *vm,
+		      struct run_integrity *in, struct error *err)
+{
+	struct guest_view view;
+	int rc = read_view(vm, &view, err);
+
+	if (rc)
+		return rc;
+	take_guest_gap(r, &view);
+	rc = findings_from_guest(&in->findings, &view, &in->unlisted);
+	in->looks |= r->set->verify & RUN_VERIFY_INLINE;
+	guest_view_exit(&view);
+	return rc;
+}
+
 int run_check_after(struct run *r, struct drive_vm *vm,
 		    struct run_integrity *in, struct error *err)
 {

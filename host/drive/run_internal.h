@@ -26,6 +26,8 @@ struct run_round {
 struct run {
 	const struct run_settings *set;
 	struct run_sample *out;
+	unsigned int hop; /* 1, 2, ... */
+	bool last; /* verified in full; its workload stops */
 	struct drive_vm source, target;
 	char address[200]; /* where the target waits */
 	char link[200]; /* where the source connects: there, or the relay */
@@ -48,6 +50,18 @@ struct run {
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
 };
 
+/* run_start.c: a migration's two machines. */
+int run_start_source(struct run *r, struct error *err);
+/* Its state planted, its counters found; the workload runs already. */
+int run_ready_source(struct run *r, struct error *err);
+int run_start_target(struct run *r, struct error *err);
+void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
+/* What a guest refuses once it works is no fault of the command line. */
+int run_not_usage(int rc);
+
+/* run.c: warm up, migrate, look, and the figures of it. */
+int run_hop(struct run *r, struct error *err);
+
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);
@@ -57,7 +71,10 @@ int run_watch(struct run *r, struct error *err);
 /* run_check.c: integrity of one machine, as it stands. */
 int run_check_frozen(struct run *r, struct drive_vm *vm,
 		     struct run_integrity *integrity, struct error *err);
-/* The same, its guest's workload stopped first. */
+/* What the guest has found so far; its workload goes on. */
+int run_check_running(struct run *r, struct drive_vm *vm,
+		      struct run_integrity *integrity, struct error *err);
+/* As run_check_frozen(), its guest's workload stopped first. */
 int run_check_after(struct run *r, struct drive_vm *vm,
 		    struct run_integrity *integrity, struct error *err);
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);

@@ -15,8 +15,9 @@ static int pick_address(struct run *r)
 	struct error err = { "" };
 	int tries, fd;
 
-	snprintf(r->address, sizeof(r->address), "unix:%s/migrate.sock",
-		 r->set->dir);
+	/* A hop's own: the one before may still clean up its socket. */
+	snprintf(r->address, sizeof(r->address), "unix:%s/migrate-%u.sock",
+		 r->set->dir, r->hop);
 	if (strcmp(r->set->transport, "tcp"))
 		return 0;
 	/* A free port: ours until the target takes it. */
@@ -40,7 +41,8 @@ static int start_relay(struct run *r, struct error *err)
 	char listen[200];
 	int rc;
 
-	snprintf(listen, sizeof(listen), "unix:%s/relay.sock", r->set->dir);
+	snprintf(listen, sizeof(listen), "unix:%s/relay-%u.sock", r->set->dir,
+		 r->hop);
 	params.listen = tcp ? "tcp:127.0.0.1:0" : listen;
 	params.target = r->address;
 	rc = relay_create(&params, &r->relay, err);

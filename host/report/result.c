@@ -184,6 +184,11 @@ void result_summarize(struct result *r, const char *const *names, size_t nr)
 	r->nr_figures = nr;
 }
 
+void result_compare_variants(struct result *r)
+{
+	r->compare = true;
+}
+
 static void put_steal(struct result *r)
 {
 	uint64_t now_ms = context_steal_ms();
@@ -207,6 +212,9 @@ int result_document(struct result *r, json_t **ret_document)
 			result_verdict_name(r->verdict), "warnings",
 			r->warnings);
 	if (!doc || json_object_update_missing(doc, r->extra))
+		r->failed = -ENOMEM;
+	if (doc && r->compare &&
+	    difference_add(doc, r->samples, r->figures, r->nr_figures))
 		r->failed = -ENOMEM;
 	if (r->failed) {
 		json_decref(doc);

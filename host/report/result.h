@@ -81,6 +81,14 @@ int result_exit_code(const struct result *r);
 void result_summarize(struct result *r, const char *const *names, size_t nr);
 
 /**
+ * result_compare_variants() - have `summary_by_variant` and `difference` made.
+ *
+ * Of samples with "variant": "a" or "b"; those with the same "repeat" and "hop"
+ * are a pair. paired.h says how the difference is computed.
+ */
+void result_compare_variants(struct result *r);
+
+/**
  * result_document() - the document as it would be written now.
  *
  * Return: 0 and a new reference, or what stuck (-ENOMEM).

@@ -11,6 +11,7 @@ struct result {
 	json_t *command, *context, *params, *samples, *warnings, *extra;
 	const char *const *figures;
 	size_t nr_figures;
+	bool compare; /* variants a and b */
 	enum result_verdict verdict;
 	uint64_t steal_begin_ms; /* of the host, when the run began */
 	int failed; /* -errno that sticks */
@@ -22,6 +23,11 @@ void result_put(struct result *r, json_t *obj, const char *key, json_t *value);
 void context_fill(struct result *r, const struct result_params *params);
 /* Time stolen from this host's CPUs since boot, all added up; 0 = unknown. */
 uint64_t context_steal_ms(void);
+/* sample["a"]["b"] for "a.b"; NULL = absent. */
+const json_t *summary_figure(const json_t *sample, const char *dotted);
+/* Adds summary_by_variant and difference. 0, or -1: no memory. */
+int difference_add(json_t *document, json_t *samples,
+		   const char *const *figures, size_t nr_figures);
 /* {figure: {n, min, ...}}; a new reference, or NULL: no memory. */
 json_t *summary_create(json_t *samples, const char *const *figures, size_t nr);
 

@@ -7,7 +7,7 @@
 #include "report/stats.h"
 
 /* sample["a"]["b"] for "a.b". */
-static const json_t *look_up(const json_t *sample, const char *dotted)
+const json_t *summary_figure(const json_t *sample, const char *dotted)
 {
 	const char *dot;
 
@@ -27,7 +27,7 @@ static size_t collect(const json_t *samples, const char *figure, double *values)
 	json_array_foreach (samples, i, sample) {
 		if (json_is_true(json_object_get(sample, "warmup")))
 			continue;
-		value = look_up(sample, figure);
+		value = summary_figure(sample, figure);
 		if (json_is_number(value))
 			values[nr++] = json_number_value(value);
 	}

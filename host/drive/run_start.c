@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run needs before it can migrate: machines, and a guest at work. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "drive/console.h"
+#include "drive/run_internal.h"
+
+#define READY_TIMEOUT_MS 60000
+#define REPLY_TIMEOUT_MS 10000
+#define FILL_TIMEOUT_MS 600000
+
+int run_not_usage(int rc)
+{
+	return rc == -EINVAL ? -EPROTO : rc;
+}
+
+int run_await_ready(struct drive_vm *vm, double *ret_ready_ms,
+		    struct error *err)
+{
+	struct console_line ready;
+	int rc = console_wait_event(vm->console, "ready", READY_TIMEOUT_MS,
+				    &ready, err);
+
+	if (!rc)
+		rc = drive_vm_map(vm, NULL, err);
+	if (!rc)
+		*ret_ready_ms =
+			(double)(ready.arrived_ns - vm->started_ns) / 1e6;
+	return rc;
+}
+
+int run_start_workload(struct drive_vm *vm, const struct workload *workload,
+		       double *ret_fill_ms, struct error *err)
+{
+	char words[WORKLOAD_LINE_BYTES];
+	struct console_line filled;
+	uint64_t begin = clock_now_ns();
+	int rc;
+
+	rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err,
+			     "start %s", workload_words(workload, words));
+	if (!rc)
+		rc = console_wait_event(vm->console, "filled", FILL_TIMEOUT_MS,
+					&filled, err);
+	if (!rc && ret_fill_ms)
+		*ret_fill_ms = (double)(filled.arrived_ns - begin) / 1e6;
+	return rc;
+}
+
+void run_tell_child(const struct run *r, unsigned int slot, pid_t pid)
+{
+	if (r->set->child)
+		r->set->child(r->set->progress_ctx, slot, pid);
+}
+
+static void vm_params(const struct run *r, const char *name,
+		      struct drive_vm_params *p)
+{
+	*p = (struct drive_vm_params){
+		.kind = r->set->kind,
+		.qemu = r->set->qemu,
+		.name = name,
+		.dir = r->set->dir,
+		.ram_bytes = r->set->ram_bytes,
+		.nr_vcpus = r->set->nr_vcpus,
+		.backing = r->set->backing,
+		.kernel = r->set->kernel,
+	};
+}
+
+static int boot_source(struct run *r, struct error *err)
+{
+	struct drive_vm_params p;
+	int rc;
+
+	run_stage(r, "boot");
+	vm_params(r, "source", &p);
+	if (r->set->qemu_source)
+		p.qemu.binary = r->set->qemu_source;
+	rc = drive_vm_start(&p, &r->source, err);
+	run_tell_child(r, 0, r->source.pid);
+	if (!rc)
+		rc = run_await_ready(&r->source, &r->out->boot_ready_ms, err);
+	return rc;
+}
+
+static int plant_state(struct run *r, struct error *err)
+{
+	r->out->avx_left_out = !drive_vm_carries_avx(&r->source);
+	return run_not_usage(console_command(
+		r->source.console, REPLY_TIMEOUT_MS, NULL, err, "state plant%s",
+		r->out->avx_left_out ? " avx=off" : ""));
+}
+
+int run_ready_source(struct run *r, struct error *err)
+{
+	int rc = plant_state(r, err);
+
+	if (!rc)
+		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
+				       &r->tsc_hz, err);
+	return rc;
+}
+
+int run_start_source(struct run *r, struct error *err)
+{
+	int rc = boot_source(r, err);
+
+	if (rc)
+		return rc;
+	run_stage(r, "fill");
+	rc = run_start_workload(&r->source, &r->set->workload, &r->out->fill_ms,
+				err);
+	return rc ? rc : run_ready_source(r, err);
+}
+
+int run_start_target(struct run *r, struct error *err)
+{
+	struct drive_vm_params p;
+	int rc;
+
+	vm_params(r, "target", &p);
+	if (r->set->qemu_target)
+		p.qemu.binary = r->set->qemu_target;
+	p.incoming = r->address;
+	p.paused = r->hold;
+	p.die_at = r->set->fault;
+	rc = drive_vm_start(&p, &r->target, err);
+	run_tell_child(r, 1, r->target.pid);
+	if (!rc)
+		rc = drive_vm_map(&r->target, &r->source, err);
+	if (!rc)
+		rc = drive_vm_counters(&r->target, &r->source, &r->target_count,
+				       NULL, err);
+	return rc;
+}

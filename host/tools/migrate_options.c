@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `vmferry migrate`, and the run that they ask for. */
+#include "tools/migrate_options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "report/result.h"
+#include "tools/migrate_parse.h"
+
+#define AT(field) offsetof(struct migrate_settings, field)
+
+static const char *const transports[] = { "unix", "tcp", NULL };
+
+const struct option_spec migrate_options[] = {
+	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
+	  "socket between the two: unix (default) or tcp", 0, 0, transports },
+	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
+	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
+	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
+	  "stop when the rest fits in that (default 300ms)", 0,
+	  2000 * NSEC_PER_SEC, NULL },
+	{ "before", OPTION_TIME, AT(before_ns), "TIME",
+	  "workload before the migration (default 1s)", 0, 0, NULL },
+	{ "after", OPTION_TIME, AT(after_ns), "TIME",
+	  "workload after it (default 1s)", 0, 0, NULL },
+	{ "timeout", OPTION_TIME, AT(timeout_ns), "TIME",
+	  "cancel a migration that takes longer (default 2m)", NSEC_PER_MSEC, 0,
+	  NULL },
+	{ "verify", OPTION_STRING, AT(verify_text), "LIST",
+	  "switchover, inline, after (default inline,after)", 0, 0, NULL },
+	{ "sabotage", OPTION_STRING, AT(sabotage_text), "KIND[:COUNT]",
+	  "damage pages on purpose: skip-dirty, flip, zero,", 0, 0, NULL },
+	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
+	  "setup, round:N, final-ram, state, ready, committed", 0, 0, NULL },
+	{ "qemu-source", OPTION_STRING, AT(qemu_source), "PATH",
+	  "another QEMU for the source", 0, 0, NULL },
+	{ "qemu-target", OPTION_STRING, AT(qemu_target), "PATH",
+	  "another QEMU for the target", 0, 0, NULL },
+	{ "qemu-capability", OPTION_LIST, AT(capabilities), "NAME=on|off",
+	  "a migration capability of QEMU's, on both sides", 0, 0, NULL },
+	{ "qemu-parameter", OPTION_LIST, AT(parameters), "NAME=VALUE",
+	  "a migration parameter of QEMU's, on both sides", 0, 0, NULL },
+	{ "seed", OPTION_NUMBER, AT(seed), "N",
+	  "of the sabotage; repetition i takes N + i (default 1)", 0,
+	  1ull << 62, NULL },
+	{ "repeat", OPTION_NUMBER, AT(repeat), "N",
+	  "repetitions, each with fresh machines (default 1)", 1, 1000000,
+	  NULL },
+	{ "hops", OPTION_NUMBER, AT(hops), "N",
+	  "to and fro: each target is the source of the next", 1, 1000000,
+	  NULL },
+	{ "for", OPTION_TIME, AT(for_ns), "TIME",
+	  "soak: repeat for that long, stop at the first failure", 0,
+	  8760ull * 3600 * NSEC_PER_SEC, NULL },
+	{ "ab", OPTION_STRING, AT(ab), "'OPTIONS'",
+	  "compare with a variant B that has OPTIONS on top, in turn", 0, 0,
+	  NULL },
+	{ "bundle", OPTION_STRING, AT(bundle), "DIR",
+	  "a new directory for all about the first failure", 0, 0, NULL },
+	{ .name = NULL },
+};
+
+void migrate_defaults(struct migrate_settings *s)
+{
+	*s = (struct migrate_settings){
+		.downtime_ns = 300 * NSEC_PER_MSEC,
+		.before_ns = NSEC_PER_SEC,
+		.after_ns = NSEC_PER_SEC,
+		.timeout_ns = 120 * NSEC_PER_SEC,
+		.verify_text = "inline,after",
+		.seed = 1,
+		.hops = 1,
+	};
+	common_init(&s->common);
+}
+
+static bool names_qemu(const struct migrate_settings *s)
+{
+	return s->qemu_source || s->qemu_target || s->capabilities.nr ||
+	       s->parameters.nr;
+}
+
+static int resolve_qemu(const struct migrate_settings *s,
+			struct run_settings *run, struct error *err)
+{
+	bool skip = run->sabotage.count &&
+		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+	int rc;
+
+	if (run->kind != DRIVE_QEMU && names_qemu(s))
+		return error_set(err, -EINVAL,
+				 "the --qemu-... options are for "
+				 "--vmm qemu");
+	if (run->kind == DRIVE_QEMU && (skip || run->fault))
+		return error_set(err, -EINVAL,
+				 "--sabotage skip-dirty and --fault are for "
+				 "--vmm mini: QEMU's engine cannot be asked");
+	run->qemu_source = s->qemu_source;
+	run->qemu_target = s->qemu_target;
+	run->capabilities = json_object();
+	run->parameters = json_object();
+	rc = migrate_parse_capabilities(&s->capabilities, run->capabilities,
+					err);
+	if (!rc)
+		rc = migrate_parse_parameters(&s->parameters, run->parameters,
+					      err);
+	return rc;
+}
+
+int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
+		    struct error *err)
+{
+	int rc = common_resolve(&s->common, err);
+
+	if (rc)
+		return rc;
+	*run = (struct run_settings){
+		.kind = s->common.machine.kind,
+		.qemu = s->common.machine.qemu,
+		.ram_bytes = s->common.ram_bytes,
+		.nr_vcpus = (unsigned int)s->common.cpus,
+		.backing = common_backing_name(&s->common),
+		.kernel = s->common.kernel,
+		.image = s->common.image,
+		.image_bytes = s->common.image_bytes,
+		.transport = transports[s->transport],
+		.max_bandwidth_bytes_per_s = s->max_bandwidth,
+		.downtime_limit_ns = s->downtime_ns,
+		.warmup_ns = s->before_ns,
+		.after_ns = s->after_ns,
+		.timeout_ns = s->timeout_ns,
+	};
+	if (s->downtime_ns % NSEC_PER_MSEC)
+		return error_set(err, -EINVAL,
+				 "--downtime-limit is a whole number of "
+				 "milliseconds");
+	rc = migrate_parse_verify(s->verify_text, &run->verify, err);
+	if (!rc && s->sabotage_text)
+		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
+	if (!rc && s->fault_text)
+		rc = migrate_parse_fault(s->fault_text, &run->fault, err);
+	if (!rc)
+		rc = resolve_qemu(s, run, err);
+	if (!rc)
+		rc = link_resolve(&s->common.link, run, err);
+	if (rc)
+		return rc;
+	/* Without inline nobody checks before overwriting. */
+	if (!(run->verify & RUN_VERIFY_INLINE))
+		s->common.workload.check = false;
+	run->workload = s->common.workload;
+	return 0;
+}
+
+json_t *migrate_params(const struct migrate_settings *s,
+		       const struct run_settings *run)
+{
+	json_t *o = common_params(&s->common);
+
+	json_object_set_new(o, "transport", json_string(run->transport));
+	json_object_set_new(
+		o, "max_bandwidth_bytes_per_s",
+		json_integer((json_int_t)run->max_bandwidth_bytes_per_s));
+	json_object_set_new(o, "downtime_limit_ms",
+			    json_real((double)run->downtime_limit_ns / 1e6));
+	json_object_set_new(o, "before_ms",
+			    json_real((double)run->warmup_ns / 1e6));
+	json_object_set_new(o, "after_ms",
+			    json_real((double)run->after_ns / 1e6));
+	json_object_set_new(o, "timeout_ms",
+			    json_real((double)run->timeout_ns / 1e6));
+	json_object_set_new(o, "verify", json_string(s->verify_text));
+	json_object_set_new(o, "sabotage",
+			    s->sabotage_text ? json_string(s->sabotage_text)
+					     : json_null());
+	json_object_set_new(o, "fault",
+			    s->fault_text ? json_string(s->fault_text)
+					  : json_null());
+	link_params(&s->common.link, run, o);
+	json_object_set(o, "qemu_capabilities", run->capabilities);
+	json_object_set(o, "qemu_parameters", run->parameters);
+	json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));
+	/* A soak has no number of its own. */
+	json_object_set_new(
+		o, "repeat",
+		s->repeat ? json_integer((json_int_t)s->repeat)
+			  : (s->for_ns ? json_null() : json_integer(1)));
+	json_object_set_new(o, "hops", json_integer((json_int_t)s->hops));
+	json_object_set_new(o, "for_s",
+			    s->for_ns ? json_real((double)s->for_ns / 1e9)
+				      : json_null());
+	json_object_set_new(o, "ab", result_string(s->ab));
+	json_object_set_new(o, "bundle", result_string(s->bundle));
+	return o;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `vmferry migrate`, and the run that they ask for. */
+#ifndef VMFERRY_TOOLS_MIGRATE_OPTIONS_H
+#define VMFERRY_TOOLS_MIGRATE_OPTIONS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "drive/run.h"
+#include "tools/common.h"
+#include "tools/options.h"
+
+struct migrate_settings {
+	struct common_settings common; /* first */
+	unsigned int transport;
+	uint64_t max_bandwidth, downtime_ns, before_ns, after_ns, timeout_ns;
+	uint64_t repeat; /* 0 = not given: 1, or with --for no limit */
+	uint64_t seed, hops;
+	uint64_t for_ns; /* 0 = no soak */
+	const char *ab; /* options of variant B; NULL, "" = none */
+	const char *bundle; /* directory; "" = none; NULL = as --for has it */
+	const char *verify_text, *sabotage_text, *fault_text;
+	const char *qemu_source, *qemu_target;
+	struct option_list capabilities, parameters;
+};
+
+extern const struct option_spec migrate_options[];
+
+/* Before options_parse(). */
+void migrate_defaults(struct migrate_settings *s);
+
+/**
+ * migrate_resolve() - check what belongs together and make a run of it.
+ * @run: its capabilities and parameters are to be freed by json_decref(), also
+ *	on failure; zeroed before.
+ *
+ * Return: 0 or -EINVAL with a sentence.
+ */
+int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
+		    struct error *err);
+
+/* `params` of the result. */
+json_t *migrate_params(const struct migrate_settings *s,
+		       const struct run_settings *run);
+
+#endif
