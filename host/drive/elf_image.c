@@ -2,73 +2,50 @@
 /* An ELF image laid out in memory, to compare a guest's text with. */
 #include "drive/elf_image.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/elf_file.h"
 #include "control.h"
+
+#define IMAGE_NAME "the guest's ELF image"
 
 /* The file, and where its base was linked. */
 struct source {
-	const uint8_t *file;
-	size_t bytes;
-	Elf64_Ehdr ehdr;
+	struct elf_file file;
 	uint64_t base; /* physical */
 	struct error *err;
 };
 
 static int malformed(const struct source *s, const char *what)
 {
-	return error_set(s->err, -EPROTO, "the guest's ELF image has %s", what);
+	return error_set(s->err, -EPROTO, IMAGE_NAME " has %s", what);
 }
 
-static bool in_file(const struct source *s, uint64_t offset, uint64_t bytes)
-{
-	return offset <= s->bytes && bytes <= s->bytes - offset;
-}
-
+/* After measure() has seen them all: the file's own are right. */
 static Elf64_Phdr phdr_at(const struct source *s, unsigned int i)
 {
-	Elf64_Phdr p;
+	Elf64_Phdr p = { .p_type = PT_NULL };
 
-	memcpy(&p, s->file + s->ehdr.e_phoff + i * sizeof(p), sizeof(p));
+	elf_file_segment(&s->file, i, &p, NULL);
 	return p;
 }
 
-static int read_header(struct source *s)
-{
-	Elf64_Ehdr *h = &s->ehdr;
-
-	if (s->bytes < sizeof(*h))
-		return malformed(s, "no complete header");
-	memcpy(h, s->file, sizeof(*h));
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG) ||
-	    h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64)
-		return malformed(s, "a header of another kind than ELF64 for "
-				    "x86-64");
-	if (h->e_phentsize != sizeof(Elf64_Phdr) || !h->e_phnum ||
-	    !in_file(s, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
-		return malformed(s, "a bad program header table");
-	return 0;
-}
-
-/* Checks every PT_LOAD; finds the base and the image's size. */
+/* Checks every segment; finds the base and the image's size. */
 static int measure(struct source *s, uint64_t *ret_bytes)
 {
 	uint64_t low = UINT64_MAX, high = 0;
 	unsigned int i;
 
-	for (i = 0; i < s->ehdr.e_phnum; i++) {
-		Elf64_Phdr p = phdr_at(s, i);
+	for (i = 0; i < s->file.header.e_phnum; i++) {
+		Elf64_Phdr p;
 
+		if (elf_file_segment(&s->file, i, &p, s->err))
+			return -EPROTO;
 		if (p.p_type != PT_LOAD || !p.p_memsz)
 			continue;
-		if (p.p_filesz > p.p_memsz ||
-		    !in_file(s, p.p_offset, p.p_filesz))
-			return malformed(s, "a segment beyond its file");
 		if (p.p_memsz > ELF_IMAGE_MAX_BYTES ||
 		    p.p_paddr > UINT64_MAX - ELF_IMAGE_MAX_BYTES ||
 		    p.p_vaddr > UINT64_MAX - ELF_IMAGE_MAX_BYTES)
@@ -91,7 +68,7 @@ static void lay_out(const struct source *s, struct elf_image *image)
 {
 	unsigned int i;
 
-	for (i = 0; i < s->ehdr.e_phnum; i++) {
+	for (i = 0; i < s->file.header.e_phnum; i++) {
 		Elf64_Phdr p = phdr_at(s, i);
 		uint64_t at = p.p_paddr - s->base, page;
 		uint8_t kind = p.p_flags & PF_W ? ELF_IMAGE_WRITABLE
@@ -99,7 +76,7 @@ static void lay_out(const struct source *s, struct elf_image *image)
 
 		if (p.p_type != PT_LOAD || !p.p_memsz)
 			continue;
-		memcpy(image->data + at, s->file + p.p_offset, p.p_filesz);
+		memcpy(image->data + at, s->file.data + p.p_offset, p.p_filesz);
 		for (page = at / ABI_PAGE_BYTES;
 		     page <= (at + p.p_memsz - 1) / ABI_PAGE_BYTES; page++)
 			image->page_kind[page] |= kind;
@@ -113,7 +90,7 @@ static bool offset_of(const struct source *s, uint64_t vaddr, uint64_t bytes,
 {
 	unsigned int i;
 
-	for (i = 0; i < s->ehdr.e_phnum; i++) {
+	for (i = 0; i < s->file.header.e_phnum; i++) {
 		Elf64_Phdr p = phdr_at(s, i);
 
 		if (p.p_type != PT_LOAD || vaddr < p.p_vaddr ||
@@ -134,17 +111,14 @@ static int find_rela(const struct source *s, uint64_t *ret_vaddr,
 	unsigned int i;
 	size_t at;
 
-	for (i = 0; i < s->ehdr.e_phnum; i++) {
+	for (i = 0; i < s->file.header.e_phnum; i++) {
 		Elf64_Phdr p = phdr_at(s, i);
 		Elf64_Dyn d;
 
 		if (p.p_type != PT_DYNAMIC)
 			continue;
-		if (!in_file(s, p.p_offset, p.p_filesz))
-			return malformed(s,
-					 "a dynamic segment beyond its file");
 		for (at = 0; at + sizeof(d) <= p.p_filesz; at += sizeof(d)) {
-			memcpy(&d, s->file + p.p_offset + at, sizeof(d));
+			memcpy(&d, s->file.data + p.p_offset + at, sizeof(d));
 			if (d.d_tag == DT_NULL)
 				break;
 			if (d.d_tag == DT_RELA)
@@ -191,12 +165,13 @@ static int relocate(const struct source *s, struct elf_image *image)
 int elf_image_load(const void *elf, size_t bytes, uint64_t gpa,
 		   struct elf_image *ret, struct error *err)
 {
-	struct source s = { .file = elf, .bytes = bytes, .err = err };
+	struct source s = { .err = err };
 	struct elf_image image = { .gpa = gpa };
-	int r = read_header(&s);
+	int r;
 
-	if (!r)
-		r = measure(&s, &image.bytes);
+	if (elf_file_open(elf, bytes, IMAGE_NAME, &s.file, err))
+		return -EPROTO;
+	r = measure(&s, &image.bytes);
 	if (!r && (gpa % ELF_IMAGE_ALIGN || gpa > UINT64_MAX - image.bytes))
 		r = error_set(err, -EPROTO,
 			      "the guest claims its image at 0x%llx",

@@ -1,61 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* A distrustful ELF64 reader. */
+/* The loader's view of an ELF64 kernel: segments, and the PVH note. */
 #include "vmm/elf_image.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+
+#include "base/elf_file.h"
 
 /* xen/include/public/elfnote.h: XEN_ELFNOTE_PHYS32_ENTRY */
 #define NOTE_PHYS32_ENTRY 18u
 #define NOTE_NAME "Xen"
 
-struct file {
-	const uint8_t *data;
-	size_t bytes;
-};
-
-#define BAD(err, ...) error_set(err, -ENOEXEC, "the kernel image " __VA_ARGS__)
-
-static bool inside(const struct file *f, uint64_t offset, uint64_t bytes)
-{
-	return offset <= f->bytes && bytes <= f->bytes - offset;
-}
-
-static int check_header(const struct file *f, Elf64_Ehdr *h, struct error *err)
-{
-	if (f->bytes < sizeof(*h))
-		return BAD(err, "has %zu bytes, less than an ELF header",
-			   f->bytes);
-	memcpy(h, f->data, sizeof(*h));
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG))
-		return BAD(err, "is not an ELF file");
-	if (h->e_ident[EI_CLASS] != ELFCLASS64)
-		return BAD(err, "is not a 64-bit ELF file (class %u)",
-			   h->e_ident[EI_CLASS]);
-	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
-		return BAD(err, "is not little-endian (data encoding %u)",
-			   h->e_ident[EI_DATA]);
-	if (h->e_ident[EI_VERSION] != EV_CURRENT || h->e_version != EV_CURRENT)
-		return BAD(err, "has ELF version %u, not 1", h->e_version);
-	if (h->e_machine != EM_X86_64)
-		return BAD(err, "is for machine %u, not x86-64", h->e_machine);
-	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
-		return BAD(err, "has ELF type %u, neither EXEC nor DYN",
-			   h->e_type);
-	if (h->e_ehsize != sizeof(*h))
-		return BAD(err, "claims an ELF header of %u bytes",
-			   h->e_ehsize);
-	if (h->e_phentsize != sizeof(Elf64_Phdr))
-		return BAD(err, "claims program headers of %u bytes",
-			   h->e_phentsize);
-	if (!h->e_phnum || h->e_phnum == PN_XNUM)
-		return BAD(err, "has %u program headers", h->e_phnum);
-	if (!inside(f, h->e_phoff, h->e_phnum * sizeof(Elf64_Phdr)))
-		return BAD(err, "is cut within its program headers");
-	return 0;
-}
+#define IMAGE_NAME "the kernel image"
+#define BAD(err, ...) error_set(err, -ENOEXEC, IMAGE_NAME " " __VA_ARGS__)
 
 static int check_overlap(const struct elf_image *img,
 			 const struct elf_segment *s, struct error *err)
@@ -75,7 +33,7 @@ static int check_overlap(const struct elf_image *img,
 	return 0;
 }
 
-static int take_segment(const struct file *f, const Elf64_Phdr *ph,
+static int take_segment(const struct elf_file *f, const Elf64_Phdr *ph,
 			struct elf_image *img, struct error *err)
 {
 	struct elf_segment s = {
@@ -87,18 +45,8 @@ static int take_segment(const struct file *f, const Elf64_Phdr *ph,
 	};
 	int rc;
 
-	if (ph->p_filesz > ph->p_memsz)
-		return BAD(err,
-			   "has a segment of %" PRIu64 " bytes in memory "
-			   "and %" PRIu64 " in the file",
-			   ph->p_memsz, ph->p_filesz);
 	if (!ph->p_memsz)
 		return 0;
-	if (ph->p_paddr > UINT64_MAX - ph->p_memsz)
-		return BAD(err,
-			   "has a segment at 0x%" PRIx64
-			   " that wraps around the address space",
-			   ph->p_paddr);
 	if (ph->p_align & (ph->p_align - 1))
 		return BAD(err,
 			   "has a segment aligned to %" PRIu64
@@ -144,7 +92,7 @@ static uint64_t align_up(uint64_t value, uint64_t align)
 	return (value + align - 1) & ~(align - 1);
 }
 
-static int walk_notes(const struct file *f, const Elf64_Phdr *ph,
+static int walk_notes(const struct elf_file *f, const Elf64_Phdr *ph,
 		      struct elf_image *img, bool *found, struct error *err)
 {
 	/* gABI says 8 in ELF64; all but .note.gnu.property use 4. */
@@ -193,33 +141,39 @@ static int check_entry(const struct elf_image *img, struct error *err)
 		   img->pvh_entry);
 }
 
+static int take(const struct elf_file *f, const Elf64_Phdr *ph,
+		struct elf_image *img, bool *found, struct error *err)
+{
+	switch (ph->p_type) {
+	case PT_INTERP:
+		return BAD(err, "is a program that wants an interpreter, no "
+				"kernel");
+	case PT_LOAD:
+		return take_segment(f, ph, img, err);
+	case PT_NOTE:
+		return walk_notes(f, ph, img, found, err);
+	default:
+		return 0;
+	}
+}
+
 int elf_parse(const void *data, size_t bytes, struct elf_image *ret_image,
 	      struct error *err)
 {
-	const struct file f = { data, bytes };
 	struct elf_image img = { 0 };
+	struct elf_file f;
 	bool found = false;
-	Elf64_Ehdr h = { 0 };
 	unsigned int i;
-	int rc = check_header(&f, &h, err);
+	int rc = elf_file_open(data, bytes, IMAGE_NAME, &f, err);
 
-	for (i = 0; !rc && i < h.e_phnum; i++) {
+	if (rc)
+		return rc;
+	for (i = 0; !rc && i < f.header.e_phnum; i++) {
 		Elf64_Phdr ph;
 
-		memcpy(&ph, f.data + h.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_INTERP)
-			return BAD(err, "is a program that wants an "
-					"interpreter, no kernel");
-		if (ph.p_type != PT_LOAD && ph.p_type != PT_NOTE)
-			continue;
-		if (!inside(&f, ph.p_offset, ph.p_filesz))
-			return BAD(err,
-				   "is cut: program header %u reaches "
-				   "past the end of the file",
-				   i);
-		rc = ph.p_type == PT_LOAD
-			     ? take_segment(&f, &ph, &img, err)
-			     : walk_notes(&f, &ph, &img, &found, err);
+		rc = elf_file_segment(&f, i, &ph, err);
+		if (!rc)
+			rc = take(&f, &ph, &img, &found, err);
 	}
 	if (rc)
 		return rc;
@@ -228,7 +182,7 @@ int elf_parse(const void *data, size_t bytes, struct elf_image *ret_image,
 	if (!found)
 		return BAD(err, "has no PVH note (XEN_ELFNOTE_PHYS32_ENTRY): "
 				"it cannot be booted directly");
-	img.relocatable = h.e_type == ET_DYN;
+	img.relocatable = f.header.e_type == ET_DYN;
 	rc = check_entry(&img, err);
 	if (!rc)
 		*ret_image = img;

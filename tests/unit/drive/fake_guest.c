@@ -71,7 +71,11 @@ static void build_elf(struct fake_guest *g)
 	memcpy(h->e_ident, ELFMAG, SELFMAG);
 	h->e_ident[EI_CLASS] = ELFCLASS64;
 	h->e_ident[EI_DATA] = ELFDATA2LSB;
+	h->e_ident[EI_VERSION] = EV_CURRENT;
+	h->e_version = EV_CURRENT;
+	h->e_type = ET_DYN;
 	h->e_machine = EM_X86_64;
+	h->e_ehsize = sizeof(*h);
 	h->e_phentsize = sizeof(*p);
 	h->e_phoff = sizeof(*h);
 	h->e_phnum = 3;
