@@ -102,6 +102,8 @@ int run_ready_source(struct run *r, struct error *err)
 	if (!rc)
 		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
 				       &r->tsc_hz, err);
+	if (!rc)
+		rc = run_expect_learn(r, err);
 	return rc;
 }
 

@@ -63,6 +63,8 @@ const struct option_spec migrate_options[] = {
 	{ .name = NULL },
 };
 
+static const char default_verify[] = "inline,after";
+
 void migrate_defaults(struct migrate_settings *s)
 {
 	*s = (struct migrate_settings){
@@ -70,7 +72,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.before_ns = NSEC_PER_SEC,
 		.after_ns = NSEC_PER_SEC,
 		.timeout_ns = 120 * NSEC_PER_SEC,
-		.verify_text = "inline,after",
+		.verify_text = default_verify,
 		.seed = 1,
 		.hops = 1,
 	};
@@ -108,6 +110,26 @@ static int resolve_qemu(const struct migrate_settings *s,
 		rc = migrate_parse_parameters(&s->parameters, run->parameters,
 					      err);
 	return rc;
+}
+
+/* Inline is the workload's own check before it overwrites: one of the two
+ * words settles the other. */
+static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
+			   struct error *err)
+{
+	if (!(run->verify & RUN_VERIFY_INLINE)) {
+		s->common.workload.check = false;
+		return 0;
+	}
+	if (s->common.workload.check)
+		return 0;
+	if (s->verify_text != default_verify)
+		return error_set(err, -EINVAL,
+				 "--verify inline and workload check=off "
+				 "contradict each other");
+	run->verify &= ~(unsigned int)RUN_VERIFY_INLINE;
+	s->verify_text = "after";
+	return 0;
 }
 
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
@@ -148,9 +170,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = link_resolve(&s->common.link, run, err);
 	if (rc)
 		return rc;
-	/* Without inline nobody checks before overwriting. */
-	if (!(run->verify & RUN_VERIFY_INLINE))
-		s->common.workload.check = false;
+	rc = agree_on_inline(s, run, err);
+	if (rc)
+		return rc;
 	run->workload = s->common.workload;
 	return 0;
 }

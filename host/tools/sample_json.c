@@ -184,6 +184,11 @@ static json_t *integrity(const struct run_integrity *in)
 	set_integer(o, "pages_checked", in->pages_checked);
 	set_integer(o, "bytes_checked", in->bytes_checked);
 	set_number(o, "coverage_pct", in->coverage_pct);
+	set_integer(o, "rewritten_pages", in->rewritten_pages);
+	set_integer(o, "compared_bytes", in->compared_bytes);
+	set(o, "contradiction",
+	    in->contradiction[0] ? result_string(in->contradiction)
+				 : json_null());
 	set(o, "bad", classes);
 	set_integer(o, "unlisted", in->unlisted);
 	set_integer(o, "in_flight_pages", in->in_flight_pages);
@@ -344,6 +349,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "waterfall", waterfall(s));
 	set(o, "tsc_ran_during_stop",
 	    s->tsc_ran < 0 ? json_null() : json_boolean(s->tsc_ran));
+	set(o, "guest_lost", json_boolean(s->guest_lost));
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
@@ -355,6 +361,12 @@ json_t *sample_json(const struct run_settings *settings,
 	if (s->avx_left_out)
 		result_warn(result, "vcpu_state leaves AVX out: the VMM's CPU "
 				    "model has none (--cpu chooses another)");
+	if (s->integrity.rewritten_pages)
+		result_warn(result,
+			    "%" PRIu64 " pages were rewritten after the "
+			    "switchover before anybody looked at them: verify "
+			    "inline or switchover too",
+			    s->integrity.rewritten_pages);
 	explain_nulls(settings, s, o, result);
 	return o;
 }
