@@ -83,6 +83,7 @@ is '.summary.total_ms.n == 4 and .summary_by_variant.a.total_ms.n == 2 and
 	.summary_by_variant.b.total_ms.n == 2' || good=1
 is '.difference | .method != "" and (.figures.total_ms | .n == 2 and
 	.ci95_low == null)' || good=1
+# shellcheck disable=SC2016 # of jq
 is '[.samples[].total_ms] as $t | .difference.figures.total_ms.median as $d |
 	($d - (($t[1] - $t[0]) + ($t[3] - $t[2])) / 2) | fabs < 0.001' || good=1
 grep -q '^total_ms' "$dir/out" || good=1

@@ -41,7 +41,7 @@ static const char full_sample[] =
 	"'vmm': 810}, 'sent_bytes': {'wire': 123, 'guest': null, 'host': null, "
 	"'vmm': 120}}, 'vmm_reported': {'total_ms': 810}, 'sabotage': {'kind': "
 	"'skip-dirty', 'count': 1, 'seed': 7, 'gfns': [77], 'found': 1, "
-	"'missed': [], 'invented': []}}";
+	"'missed': [], 'invented': []}, 'repeat': 1, 'hop': 1}";
 
 static json_t *load_schema(void)
 {
