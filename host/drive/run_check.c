@@ -12,6 +12,7 @@
 #include "drive/guest_view.h"
 
 #define VERIFY_TIMEOUT_MS 120000
+#define REPLY_TIMEOUT_MS 30000
 
 static unsigned int nr_threads(void)
 {
@@ -166,7 +167,7 @@ int run_check_after(struct run *r, struct drive_vm *vm,
 	struct guest_view view;
 	int rc;
 
-	rc = console_command(vm->console, VERIFY_TIMEOUT_MS, NULL, err, "stop");
+	rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err, "stop");
 	if (!rc && after)
 		rc = console_command(vm->console, VERIFY_TIMEOUT_MS, NULL, err,
 				     "verify");
@@ -205,7 +206,7 @@ static void take_names(const struct console_line *line, struct run_sample *out)
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err)
 {
 	struct console_line line;
-	int rc = console_command(vm->console, VERIFY_TIMEOUT_MS, &line, err,
+	int rc = console_command(vm->console, REPLY_TIMEOUT_MS, &line, err,
 				 "state check");
 
 	if (rc)
