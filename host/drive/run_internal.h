@@ -63,6 +63,9 @@ void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);
 
+/* run_evidence.c: what is not there is empty. @mode: "we" or "ae". */
+int run_copy_log(const char *from, const char *to, const char *mode);
+
 /* run.c: warm up, migrate, look, and the figures of it. */
 int run_hop(struct run *r, struct error *err);
 

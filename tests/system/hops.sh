@@ -51,10 +51,15 @@ fi
 good=0
 # shellcheck disable=SC2086 # words
 run migrate $common --vmm mini --workload "$work" --hops 2 --before 500ms \
-	--after 500ms --sabotage stale:2 --json "$dir/r.json"
+	--after 500ms --sabotage stale:2 --bundle "$dir/bad" --json "$dir/r.json"
 [ "$rc" -eq 1 ] || good=1
 is '.samples | length == 2 and .[0].sabotage == null and
 	(.[1].sabotage | .found == 2 and .invented == [])' || good=1
+# One epoch: the working set was filled once, the state planted at each hop.
+[ "$(cat "$dir"/bad/*.console | grep -c 'event filled epoch=1')" -eq 1 ] ||
+	good=1
+[ "$(cat "$dir"/bad/*.console | grep -c 'ok planted=')" -eq 2 ] || good=1
+rm -rf "$dir/bad"
 clean || good=1
 result $good "sabotage strikes at the last hop and is found"
 
@@ -123,8 +128,8 @@ run migrate $common --vmm mini --workload "$work" --before 500ms --seed 7 \
 [ "$rc" -eq 1 ] && grep -q 'Failure bundle: .*bad bundle' "$dir/out" || good=1
 is '.bundle | endswith("/bad bundle")' || good=1
 for file in result.json params.json source.log target.log source.console \
-	target.console source-migrate.json target-migrate.json \
-	bad-pages.json replay.sh; do
+	target.console earlier.log earlier.console source-migrate.json \
+	target-migrate.json bad-pages.json replay.sh; do
 	[ -e "$dir/bad bundle/$file" ] || { echo "# no $file"; good=1; }
 done
 [ "$(jq '[.[] | select(.differs_now)] | length' \
