@@ -33,7 +33,7 @@ static void wake(struct relay *r)
 
 static int resolve_port(struct relay *r, const char *listen)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { 0 };
 	socklen_t bytes = sizeof(addr);
 	const char *colon = strrchr(listen, ':');
 	in_port_t port;
