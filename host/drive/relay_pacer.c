@@ -17,7 +17,8 @@ void pacer_set_rate(struct pacer *p, uint64_t rate, uint64_t now_ns)
 	if (rate == p->rate)
 		return;
 	p->rate = rate;
-	p->free_ns = p->sent_ns = now_ns;
+	p->free_ns = now_ns;
+	p->sent_ns = 0;
 	p->carry = 0;
 }
 
