@@ -17,7 +17,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/units.h"
+
+/* A full backlog wakes nobody when there is room again: so often we look. */
+#define DIAL_RETRY_MS 20
 
 struct place {
 	struct sockaddr_storage addr;
@@ -187,10 +191,10 @@ int address_connect(const char *address, int *ret_fd, struct error *err)
 	return 0;
 }
 
-int address_connect_start(const char *address, int *ret_fd)
+static int connect_start(const char *address, int *ret_fd, struct error *err)
 {
 	struct place p;
-	int fd = -1, rc = parse(address, &p, NULL);
+	int fd = -1, rc = parse(address, &p, err);
 
 	if (!rc)
 		rc = open_socket(&p, &fd);
@@ -205,6 +209,81 @@ int address_connect_start(const char *address, int *ret_fd)
 	}
 	*ret_fd = fd;
 	return rc;
+}
+
+int address_connect_start(const char *address, int *ret_fd)
+{
+	return connect_start(address, ret_fd, NULL);
+}
+
+/* 1 as soon as @fd is decided, or 0 when it is time to look again. */
+static int wait_decided(int fd, int cancel_fd, uint64_t end_ns)
+{
+	struct pollfd pfd[] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = cancel_fd, .events = POLLIN },
+	};
+	int rc;
+
+	if (clock_now_ns() >= end_ns)
+		return -ETIMEDOUT;
+	rc = poll(pfd, 2, DIAL_RETRY_MS);
+	if (rc < 0)
+		return errno == EINTR ? 0 : -errno;
+	return pfd[1].revents ? -ECANCELED : pfd[0].revents != 0;
+}
+
+static int socket_error(int fd)
+{
+	socklen_t bytes = sizeof(int);
+	int error;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) ? -errno
+								    : -error;
+}
+
+static int dial(const char *address, int cancel_fd, uint64_t end_ns, int *fd,
+		struct error *err)
+{
+	int rc = connect_start(address, fd, err);
+
+	while (rc == -EAGAIN || rc == -EINPROGRESS) {
+		int decided = wait_decided(*fd, cancel_fd, end_ns);
+
+		if (decided < 0)
+			return decided;
+		if (rc == -EAGAIN)
+			rc = connect_start(address, fd, err);
+		else if (decided)
+			rc = socket_error(*fd);
+	}
+	if (!rc && fcntl(*fd, F_SETFL, 0))
+		rc = -errno;
+	return rc;
+}
+
+int address_dial(const char *address, int cancel_fd, unsigned int timeout_ms,
+		 int *ret_fd, struct error *err)
+{
+	uint64_t end_ns = clock_now_ns() + timeout_ms * NSEC_PER_MSEC;
+	int fd = -1, rc;
+
+	if (after(address, "fd:"))
+		return address_connect(address, ret_fd, err);
+	rc = dial(address, cancel_fd, end_ns, &fd, err);
+	if (!rc) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (rc == -ETIMEDOUT)
+		return error_set(err, rc,
+				 "cannot connect to %s: nobody accepted within "
+				 "%u ms",
+				 address, timeout_ms);
+	return error_set(err, rc, "cannot connect to %s: %s", address,
+			 strerror(-rc));
 }
 
 int address_accept(int listen_fd, int timeout_ms, int *ret_fd,

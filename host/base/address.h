@@ -24,6 +24,20 @@ int address_connect(const char *address, int *ret_fd, struct error *err);
  * SO_ERROR tells); -EAGAIN: the backlog is full, try again; or what failed.
  */
 int address_connect_start(const char *address, int *ret_fd);
+/**
+ * address_dial() - connect, unless it takes too long or somebody cancels.
+ * @address: unix:, tcp: or fd:.
+ * @cancel_fd: gives up as soon as it is readable; -1 = nothing can cancel.
+ * @timeout_ms: also counts for a peer whose backlog is full.
+ * @ret_fd: a blocking socket; untouched on failure.
+ *
+ * A host's name is looked up first, and that can neither be cancelled nor
+ * counts: give an address where it matters.
+ *
+ * Return: 0; -ECANCELED; -ETIMEDOUT; or what failed. Each with a sentence.
+ */
+int address_dial(const char *address, int cancel_fd, unsigned int timeout_ms,
+		 int *ret_fd, struct error *err);
 /* Waits for one peer. @timeout_ms -1 = for ever; -ETIMEDOUT. */
 int address_accept(int listen_fd, int timeout_ms, int *ret_fd,
 		   struct error *err);

@@ -40,8 +40,8 @@ static int make_misplace(struct damage *d)
 
 	if (from == d->index || expect_in_flight(d->expect, from))
 		return 0;
-	if (o->content == ORACLE_CONTENT_ZERO &&
-	    expect_visit(d->expect, from) % 2)
+	if (oracle_visit_blank(o, oracle_gfn(o, from),
+			       expect_visit(d->expect, from)))
 		return 0;
 	r = ram_read(d->ram, oracle_gfn(o, from) << ABI_PAGE_SHIFT, d->wrong,
 		     ABI_PAGE_BYTES);
@@ -69,7 +69,8 @@ static int make_tear(struct damage *d)
 	return 1;
 }
 
-/* The visit before most often, now and then any; the fill is never blank. */
+/* The visit before most often, now and then any, or the fill. A blank one shows
+ * as zeroed, not as stale: then damage_make() draws again. */
 static int make_stale(struct damage *d)
 {
 	uint64_t visit, kind = draw(d, 4);

@@ -160,9 +160,13 @@ static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 				 json_t **ret_value, struct qmp_error *err)
 {
 	struct machine *m = ctx;
+	bool events;
 
+	pthread_mutex_lock(&m->lock);
+	events = m->migration.events;
+	pthread_mutex_unlock(&m->lock);
 	*ret_value = json_pack("[{s:s, s:b}]", "capability", "events", "state",
-			       m->migration.events);
+			       events);
 	return 0;
 }
 
@@ -213,13 +217,16 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
 			       json_t **ret_value, struct qmp_error *err)
 {
-	const struct migrate_params *p =
-		&((struct machine *)ctx)->migration.params;
+	struct machine *m = ctx;
+	struct migrate_params p;
 
+	pthread_mutex_lock(&m->lock);
+	p = m->migration.params;
+	pthread_mutex_unlock(&m->lock);
 	*ret_value = json_pack(
 		"{s:I, s:I}", "max-bandwidth",
-		(json_int_t)p->max_bandwidth_bytes_per_s, "downtime-limit",
-		(json_int_t)(p->downtime_limit_ns / NSEC_PER_MSEC));
+		(json_int_t)p.max_bandwidth_bytes_per_s, "downtime-limit",
+		(json_int_t)(p.downtime_limit_ns / NSEC_PER_MSEC));
 	return 0;
 }
 

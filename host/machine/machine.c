@@ -60,6 +60,7 @@ int machine_stop(struct machine *m)
 {
 	pthread_mutex_lock(&m->lock);
 	m->autostart = false;
+	m->stay_stopped = true;
 	if (m->run == RUN_RUNNING)
 		machine_set_stopped(m, RUN_PAUSED);
 	pthread_mutex_unlock(&m->lock);

@@ -65,9 +65,18 @@ static int op_pause(void *vm)
 
 	pthread_mutex_lock(&m->lock);
 	m->source_ran = m->run == RUN_RUNNING;
+	m->stay_stopped = false;
 	machine_set_stopped(m, RUN_FINISH_MIGRATE);
 	pthread_mutex_unlock(&m->lock);
 	return m->ended ? -ESHUTDOWN : 0;
+}
+
+/* With the lock held. */
+static bool may_run(const struct machine *m)
+{
+	if (!m->source_ran)
+		return false;
+	return m->migration.outgoing ? !m->stay_stopped : m->autostart;
 }
 
 /* Source: go on as before. Target: run, if both sides want that. */
@@ -77,10 +86,14 @@ static int op_resume(void *vm)
 	int rc = 0;
 
 	pthread_mutex_lock(&m->lock);
-	if (m->source_ran && (m->migration.outgoing || m->autostart))
+	if (may_run(m))
 		rc = machine_set_running(m);
-	else
+	/* Paused also if that failed: then `cont` may try. */
+	if (m->run != RUN_RUNNING)
 		m->run = RUN_PAUSED;
+	/* The guest has powered off meanwhile: it is as it would be. */
+	if (m->ended && m->migration.outgoing)
+		rc = 0;
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -89,26 +102,37 @@ static int op_save_state(void *vm, struct buf *state)
 {
 	struct machine *m = vm;
 	struct head head = { HEAD_MAGIC, HEAD_VERSION, m->source_ran, 0 };
+	struct error err = { "" };
 	int rc = buf_append(state, &head, sizeof(head));
 
 	if (!rc)
-		rc = vm_state_save(m->vm, state, &m->migration.error);
+		rc = vm_state_save(m->vm, state, &err);
+	migration_blame(m, &err);
 	return rc;
 }
 
-static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
+static int load_state(struct machine *m, const uint8_t *state, size_t bytes,
+		      struct error *err)
 {
-	struct machine *m = vm;
 	struct reader r = { state, bytes };
 	struct head head;
 
 	if (reader_get(&r, &head, sizeof(head)) || head.magic != HEAD_MAGIC ||
 	    head.version != HEAD_VERSION || head.running > 1 || head.reserved)
-		return error_set(&m->migration.error, -EPROTO,
+		return error_set(err, -EPROTO,
 				 "the state is not a machine's of version %u",
 				 HEAD_VERSION);
 	m->source_ran = head.running;
-	return vm_state_load(m->vm, r.at, r.left, &m->migration.error);
+	return vm_state_load(m->vm, r.at, r.left, err);
+}
+
+static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
+{
+	struct error err = { "" };
+	int rc = load_state(vm, state, bytes, &err);
+
+	migration_blame(vm, &err);
+	return rc;
 }
 
 const struct migrate_vm_ops migration_ops = {

@@ -102,6 +102,9 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	set(own, "rounds", rounds(s));
 	if (m->migration.skip && !m->migration.active)
 		set(own, "skipped-gfns", skip_dirty_gfns(m->migration.skip));
+	if (m->migration.outgoing)
+		set(own, "running-confirmed",
+		    json_boolean(s->running_confirmed));
 	if (!m->migration.outgoing && !vm_state_clock(m->vm, &clock))
 		set(own, "tsc-ran", json_boolean(clock.tsc_ran));
 	return own;

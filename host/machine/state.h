@@ -42,7 +42,8 @@ struct migration {
 	bool cancel; /* asked for before the engine existed */
 	pthread_t thread;
 	char address[256];
-	int fd; /* connected or to be connected; -1 */
+	int fd; /* connected; -1 while it is not, or is the channel's */
+	int cancel_fd; /* eventfd: wakes the thread while it connects */
 	struct channel *channel;
 	struct migrate_source *source;
 	struct migrate_target *target;
@@ -63,6 +64,7 @@ struct machine {
 	enum run_state run;
 	bool autostart; /* the target runs as soon as it may */
 	bool source_ran; /* before the engine paused it; travels */
+	bool stay_stopped; /* `stop` came after that: not if it comes back */
 	struct migration migration;
 
 	/*
@@ -96,6 +98,14 @@ extern const struct qmp_command machine_commands[];
 
 /* migration_ops.c; @vm is the struct machine. */
 extern const struct migrate_vm_ops migration_ops;
+
+/* migration_thread.c: bodies of the engine's thread; @machine is ours. */
+void *migration_run_source(void *machine);
+void *migration_run_target(void *machine);
+/* With the lock held: QEMU's word, told to who wants events. */
+void migration_set_status(struct machine *m, const char *status);
+/* Takes the lock. Of several sentences the first one stays. */
+void migration_blame(struct machine *m, const struct error *err);
 
 /* migration.c */
 void migration_init(struct machine *m);

@@ -76,6 +76,12 @@ struct migrate_stats {
 	uint64_t state_bytes;
 	uint64_t go_ns; /* said / heard */
 	uint64_t resumed_ns; /* target: resume() returned */
+	/*
+	 * Source: the target has said that it heard `go` and did what it was
+	 * told to. Without it, a migration is still done: `go` has left, and
+	 * nothing has come back for a second.
+	 */
+	bool running_confirmed;
 	struct migrate_round rounds[MIGRATE_MAX_ROUNDS_KEPT]; /* the first */
 	char error[256]; /* one sentence; "" while all is well */
 };
@@ -124,8 +130,10 @@ void migrate_source_destroy(struct migrate_source *src);
  * migrate_source_run() - do it; blocks until the end.
  *
  * On failure or cancellation before `go` the machine runs again if it ran
- * before. Context: a thread of its own.
- * Return: 0 when `go` was said; -ECANCELED; -EPROTO for a peer that broke the
+ * before. Should that fail, then the sentence tells, and the phase is
+ * MIGRATE_FAILED even if it was cancelled. Context: a thread of its own.
+ * Return: 0 when `go` was said, and the target has confirmed or kept silent
+ * for a second (see migrate_stats.running_confirmed); -ECANCELED; -EPROTO for a peer that broke the
  * protocol, refused or gave up; -EPIPE, -ECONNRESET, -ENODATA when it went
  * away; or what the machine said. -EREMOTEIO: `go` could not be delivered for
  * certain (the write failed, or the target was gone or gave up before it said

@@ -175,6 +175,13 @@ void progress_stamp(struct progress *p, uint64_t *field_ns)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void progress_confirm(struct progress *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stats.running_confirmed = true;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void progress_set(struct progress *p, uint64_t *field, uint64_t value)
 {
 	pthread_mutex_lock(&p->lock);

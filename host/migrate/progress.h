@@ -53,6 +53,8 @@ void progress_end(struct progress *p, int rc, const char *error);
 /* Now, since the beginning, into a field of the statistics. */
 void progress_stamp(struct progress *p, uint64_t *field_ns);
 void progress_set(struct progress *p, uint64_t *field, uint64_t value);
+/* The target has said that it heard `go`. */
+void progress_confirm(struct progress *p);
 
 /* Return: the number of the round. */
 unsigned int progress_round_begin(struct progress *p);

@@ -228,6 +228,15 @@ static int attempt(struct migrate_source *src)
 	return rc ? rc : source_commit(src);
 }
 
+/* The sentence for @rc, where the failure brought none of its own. */
+static void explain(struct migrate_source *src, int rc)
+{
+	if (rc == -ECANCELED)
+		src->err = (struct error){ "the migration was cancelled" };
+	error_set(&src->err, rc, "the migration failed: %s",
+		  strerrordesc_np(-rc));
+}
+
 int migrate_source_run(struct migrate_source *src)
 {
 	int rc;
@@ -235,17 +244,15 @@ int migrate_source_run(struct migrate_source *src)
 	progress_begin(&src->progress, src->memory.bytes);
 	rc = attempt(src);
 	if (src->progress.committed) {
+		explain(src, rc);
 		if (src->logging)
 			src->ops->log_stop(src->vm);
 	} else {
-		source_undo(src);
 		if (progress_cancelled(&src->progress))
 			rc = -ECANCELED;
+		explain(src, rc);
+		rc = source_undo(src, rc);
 	}
-	if (rc == -ECANCELED)
-		src->err = (struct error){ "the migration was cancelled" };
-	error_set(&src->err, rc, "the migration failed: %s",
-		  strerrordesc_np(-rc));
 	progress_end(&src->progress, rc, src->err.text);
 	return rc;
 }

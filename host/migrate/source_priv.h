@@ -42,7 +42,10 @@ int source_switchover(struct migrate_source *src);
  */
 int source_commit(struct migrate_source *src);
 
-/* Before go: the machine as it was. */
-void source_undo(struct migrate_source *src);
+/*
+ * Before go: the machine as it was. Return: @rc, why the migration has ended;
+ * or what else has failed, if that was a cancellation.
+ */
+int source_undo(struct migrate_source *src, int rc);
 
 #endif

@@ -8,6 +8,7 @@
 #include "migrate/source_priv.h"
 
 #include <errno.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "base/bitmap.h"
@@ -134,9 +135,11 @@ static int say_go(struct migrate_source *src)
 	progress_stamp(p, &p->stats.go_ns);
 	progress_set(p, &p->stats.downtime_ns,
 		     p->stats.go_ns - p->stats.pause_begin_ns);
-	if (!rc && channel_wait(src->peer.ch, RUNNING_NS))
-		rc = peer_expect_flags(&src->peer, WIRE_RUNNING,
-				       WIRE_RUNNING_YES);
+	if (rc || !channel_wait(src->peer.ch, RUNNING_NS))
+		return rc;
+	rc = peer_expect_flags(&src->peer, WIRE_RUNNING, WIRE_RUNNING_YES);
+	if (!rc)
+		progress_confirm(p);
 	return rc;
 }
 
@@ -163,12 +166,25 @@ int source_commit(struct migrate_source *src)
 			 why.text);
 }
 
-void source_undo(struct migrate_source *src)
+int source_undo(struct migrate_source *src, int rc)
 {
+	struct error why = src->err;
+	int resume_rc;
+
 	/* The target sees the end of the stream without go: it gives up. */
 	channel_shutdown(src->peer.ch);
 	if (src->logging)
 		src->ops->log_stop(src->vm);
-	if (src->paused)
-		src->ops->resume(src->vm);
+	if (!src->paused)
+		return rc;
+	resume_rc = src->ops->resume(src->vm);
+	if (!resume_rc)
+		return rc;
+	src->err = (struct error){ "" };
+	error_set(&src->err, rc,
+		  "%.150s; and the source's machine failed to "
+		  "run again, it stays paused: %s",
+		  why.text, strerrordesc_np(-resume_rc));
+	/* A cancellation leaves the machine as it was: this is none. */
+	return rc == -ECANCELED ? resume_rc : rc;
 }

@@ -223,6 +223,26 @@ static void zero_content_places_what_shows(void **state)
 	}
 }
 
+/* One pass behind it: every last visit is the first one, blank on the pages that
+ * began with a stamp. The others are there to be copied from. */
+static void zero_content_misplaces_what_has_a_stamp(void **state)
+{
+	struct sabotage_params p = { SABOTAGE_MISPLACE, 10, 1 };
+	struct sabotage_result result = SABOTAGE_RESULT_INIT;
+	struct oracle o = params(1, 1, ORACLE_CONTENT_ZERO, 1);
+	struct fake_guest *g;
+
+	o.nr_vcpus = 1;
+	o.nr_pages = 40;
+	g = fake_guest_create(o, 40);
+	assert_in_range(pages_that_are(g, false), 8, 32);
+	assert_int_equal(apply(g, &p, &result), 0);
+	assert_int_equal(result.pages.nr, 10);
+	expect_all_found(g, &result);
+	sabotage_result_exit(&result);
+	fake_guest_destroy(g);
+}
+
 /* Damage that would leave the same bytes, or has another name, isn't done. */
 static void nothing_ambiguous_is_placed(void **state)
 {
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(scores_tell_apart),
 		cmocka_unit_test(nothing_ambiguous_is_placed),
 		cmocka_unit_test(zero_content_places_what_shows),
+		cmocka_unit_test(zero_content_misplaces_what_has_a_stamp),
 		cmocka_unit_test(too_many_are_placed_as_far_as_they_go),
 		cmocka_unit_test(damaged_pages_are_left_alone),
 		cmocka_unit_test(seed_chooses),

@@ -261,7 +261,7 @@ static int op_pause(void *ctx)
 static int op_resume(void *ctx)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_RESUME);
+	int rc = vm->stays_down ? -EIO : fails(vm, FAKE_RESUME);
 
 	if (rc)
 		return rc;

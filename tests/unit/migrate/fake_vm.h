@@ -33,6 +33,7 @@ struct fake_vm {
 	int nr_resumes;
 	int nr_pauses;
 	enum fake_fault fault;
+	bool stays_down; /* every resume fails */
 	/* The guest's program: so many writes at each touch of the log. */
 	uint64_t seed;
 	unsigned int writes_per_touch;

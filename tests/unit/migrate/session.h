@@ -15,6 +15,7 @@ struct cut_channel {
 	struct channel *inner;
 	uint64_t cut_out; /* total bytes written after which it breaks */
 	uint64_t cut_in;
+	bool silent; /* nothing comes within any time that one waits */
 	bool eager; /* breaks at once there, not at the next write */
 	uint64_t out, in;
 	/* Where each write began: the boundaries of messages. */

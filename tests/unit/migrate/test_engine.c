@@ -216,6 +216,7 @@ static void test_stats_add_up(void **state)
 	assert_int_equal(st->downtime_ns, st->go_ns - st->pause_begin_ns);
 	assert_true(s.target_stats.resumed_ns >= s.target_stats.go_ns);
 	assert_int_equal(st->state_bytes, sizeof(s.from.state));
+	assert_true(st->running_confirmed);
 	session_exit(&s);
 }
 
@@ -244,6 +245,21 @@ static void test_no_autostart(void **state)
 	assert_int_equal(s.source_rc, 0);
 	assert_int_equal(s.target_rc, 0);
 	assert_false(s.to.running);
+	assert_true(s.source_stats.running_confirmed);
+	session_exit(&s);
+}
+
+/* `go` has left, and the target says nothing: done, but nobody knows. */
+static void test_not_confirmed(void **state)
+{
+	struct session s;
+
+	session_init(&s, one_region, 1, 12);
+	s.cut.silent = true;
+	session_run(&s);
+	assert_int_equal(s.source_rc, 0);
+	assert_int_equal(s.source_stats.phase, MIGRATE_DONE);
+	assert_false(s.source_stats.running_confirmed);
 	session_exit(&s);
 }
 
@@ -257,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_stats_add_up),
 		cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_no_autostart),
+		cmocka_unit_test(test_not_confirmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,57 @@ static void test_machine_fails(void **state)
 	}
 }
 
+/* When the machine is paused already. */
+static void cancel_at_state(void *ctx, enum migrate_phase phase)
+{
+	struct session *s = ctx;
+
+	if (phase == MIGRATE_STATE)
+		assert_int_equal(migrate_source_cancel(s->source), 0);
+}
+
+static void vanish_at_state(void *ctx, enum migrate_phase phase)
+{
+	struct session *s = ctx;
+
+	if (phase == MIGRATE_STATE)
+		channel_shutdown(s->b);
+}
+
+/* The way back fails, too: that is said, and it is no mere cancellation. */
+static void test_source_cannot_resume(void **state)
+{
+	static const struct {
+		enum fake_fault fault;
+		void (*phase)(void *ctx, enum migrate_phase phase);
+		int rc;
+		const char *says;
+	} rows[] = {
+		{ FAKE_SAVE, NULL, -EIO, "save its state" },
+		{ FAKE_NONE, vanish_at_state, -EPIPE, "target" },
+		{ FAKE_NONE, cancel_at_state, -EIO, "was cancelled" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct migrate_observer o = { .phase = rows[i].phase };
+		struct session s;
+
+		start(&s, 4);
+		o.ctx = &s;
+		s.source_observer = &o;
+		s.from.fault = rows[i].fault;
+		s.from.stays_down = true;
+		session_run(&s);
+		assert_int_equal(s.source_rc, rows[i].rc);
+		assert_int_equal(s.source_stats.phase, MIGRATE_FAILED);
+		assert_non_null(strstr(s.source_stats.error, rows[i].says));
+		assert_non_null(
+			strstr(s.source_stats.error, "failed to run again"));
+		session_exit(&s);
+	}
+}
+
 static void test_refused(void **state)
 {
 	struct session s;
@@ -167,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_cut_at_each_boundary),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_machine_fails),
+		cmocka_unit_test(test_source_cannot_resume),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bad_regions),
 	};
