@@ -49,10 +49,14 @@ refused 2 . boot --kernel "$dir/bad.elf"
 "$vmferry" vmm --qmp "unix:$dir/bad.sock" --serial none &
 busy=$!
 for _ in $(seq 200); do [ -S "$dir/bad.sock" ] && break; sleep 0.02; done
+! clean 2>/dev/null
+result $? "a VMM that is left running is seen"
+spared=$busy
 refused 2 'Address already in use' vmm --qmp "unix:$dir/bad.sock"
-kill $busy
-wait $busy
+kill "$busy"
+wait "$busy"
 result $? "SIGTERM ends the mini VMM cleanly"
+spared=
 [ ! -e "$dir/bad.sock" ]
 result $? "its socket is gone"
 
