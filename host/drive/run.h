@@ -91,6 +91,7 @@ struct run_survivor {
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
+	char vmm_version[128]; /* as the source greeted; "" = it never did */
 	char failure[512]; /* why not, or "" */
 	double boot_ready_ms, fill_ms;
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
