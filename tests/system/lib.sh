@@ -1,11 +1,14 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: MIT
 # For the system tests: TAP output, a private directory, and nothing left
-# running. Usage: . lib.sh; the binary is $1 of the test. With needs_kvm=no set
-# before, the test runs without /dev/kvm too.
+# running. Usage: . lib.sh; the test's arguments: the binary, check_result, and
+# the schema for it. With needs_kvm=no set before, the test runs without
+# /dev/kvm too.
 set -u
 
 vmferry=$1
+check_result=${2:-}
+schema=${3:-}
 level=${VMFERRY_TEST_LEVEL:-quick}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/vmferry-test-XXXXXX") || exit 99
 export TMPDIR=$dir XDG_RUNTIME_DIR=$dir
@@ -53,6 +56,13 @@ is()
 	echo "# not so: $1" >&2
 	jq -c "$1 | tostring" "$dir/r.json" >&2 2>&1
 	return 1
+}
+
+# documented - does $dir/r.json have the schema's keys, no less and no more,
+# and a reason for each null?
+documented()
+{
+	"$check_result" "$schema" "$dir/r.json"
 }
 
 # left_running - the processes that carry our private folder in their
