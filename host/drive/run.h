@@ -99,6 +99,7 @@ struct run_survivor {
 struct run_sample {
 	bool completed; /* the migration */
 	bool guest_lost; /* it completed, but the guest is broken */
+	char vmm_version[128]; /* as the source greeted; "" = it never did */
 	char failure[512]; /* why not, or "" */
 	double boot_ready_ms, fill_ms;
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;

@@ -30,11 +30,19 @@ const struct option_spec migrate_options[] = {
 	  "cancel a migration that takes longer (default 2m)", NSEC_PER_MSEC, 0,
 	  NULL },
 	{ "verify", OPTION_STRING, AT(verify_text), "LIST",
-	  "switchover, inline, after (default inline,after)", 0, 0, NULL },
+	  "when to check, joined by commas (default inline,after):\n"
+	  "switchover (before the target runs), inline (by the guest,\n"
+	  "at work), after (all memory, at the end)",
+	  0, 0, NULL },
 	{ "sabotage", OPTION_STRING, AT(sabotage_text), "KIND[:COUNT]",
-	  "damage pages on purpose: skip-dirty, flip, zero,", 0, 0, NULL },
+	  "damage COUNT pages (default 1) on purpose:\n"
+	  "skip-dirty (forget to send a write), stale, flip, zero,\n"
+	  "misplace, tear; the verifier must find these and no others",
+	  0, 0, NULL },
 	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
-	  "setup, round:N, final-ram, state, ready, committed", 0, 0, NULL },
+	  "kill the target in that phase: setup, round:N, final-ram,\n"
+	  "state, ready, committed",
+	  0, 0, NULL },
 	{ "qemu-source", OPTION_STRING, AT(qemu_source), "PATH",
 	  "another QEMU for the source", 0, 0, NULL },
 	{ "qemu-target", OPTION_STRING, AT(qemu_target), "PATH",

@@ -25,6 +25,7 @@ went()
 		([.integrity.bad[]] | add == 0)] | all' || good=1
 	is '.samples[-1].integrity | .coverage_pct == 100 and
 		(.verified | contains(["after"]))' || good=1
+	documented || good=1
 	clean || good=1
 	result $good "$hops hops: $*"
 }
@@ -60,6 +61,7 @@ is '.samples | length == 2 and .[0].sabotage == null and
 	good=1
 [ "$(cat "$dir"/bad/*.console | grep -c 'ok planted=')" -eq 2 ] || good=1
 rm -rf "$dir/bad"
+documented || good=1
 clean || good=1
 result $good "sabotage strikes at the last hop and is found"
 
@@ -71,6 +73,7 @@ run migrate $common --vmm mini --workload "$work" --hops 2 \
 [ "$rc" -eq 1 ] || good=1
 is '.samples | length == 2 and .[0].completed and .[1].completed == false and
 	.[1].source_after.running' || good=1
+documented || good=1
 clean || good=1
 result $good "a target killed at the last hop: the source goes on"
 
@@ -92,6 +95,7 @@ is '.difference | .method != "" and (.figures.total_ms | .n == 2 and
 is '[.samples[].total_ms] as $t | .difference.figures.total_ms.median as $d |
 	($d - (($t[1] - $t[0]) + ($t[3] - $t[2])) / 2) | fabs < 0.001' || good=1
 grep -q '^total_ms' "$dir/out" || good=1
+documented || good=1
 clean || good=1
 result $good "two pairs of A and B"
 
@@ -104,6 +108,7 @@ begin=$SECONDS
 took=$((SECONDS - begin))
 [ $took -ge 8 ] && [ $took -lt 40 ] || good=1
 is '.samples | length >= 4 and (map(.completed) | all)' || good=1
+documented || good=1
 clean || good=1
 result $good "a soak of 8 s: $took s"
 
@@ -117,6 +122,7 @@ exit "$rc")
 is '.samples | length == 1' || good=1
 [ -s "$(echo "$dir"/vmferry-failure-*Z/replay.sh)" ] || good=1
 rm -rf "$dir"/vmferry-failure-*Z
+documented || good=1
 clean || good=1
 result $good "a soak stops at the first failure"
 

@@ -48,6 +48,7 @@ for machine in "${machines[@]}"; do
 				any(test("multifd counts"))' || good=1
 			;;
 		esac
+		documented || good=1
 		clean || good=1
 		result $good "${machine#* } ${machine%% --m*} ${mode:-plain}"
 	done
@@ -60,6 +61,7 @@ for machine in "${machines[@]}"; do
 		[ "$rc" -eq 1 ] || good=1
 		is '.samples[0].sabotage | .found == 2 and .missed == [] and
 			.wrong_class == [] and .invented == []' || good=1
+		documented || good=1
 		clean || good=1
 		result $good "$machine, sabotage $kind"
 	done
