@@ -187,9 +187,7 @@ static json_t *integrity(const struct run_integrity *in)
 	set_number(o, "coverage_pct", in->coverage_pct);
 	set_integer(o, "rewritten_pages", in->rewritten_pages);
 	set_integer(o, "compared_bytes", in->compared_bytes);
-	set(o, "contradiction",
-	    in->contradiction[0] ? result_string(in->contradiction)
-				 : json_null());
+	set(o, "contradiction", result_string(in->contradiction));
 	set(o, "bad", classes);
 	set_integer(o, "unlisted", in->unlisted);
 	set_integer(o, "in_flight_pages", in->in_flight_pages);

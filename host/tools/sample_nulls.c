@@ -34,7 +34,7 @@ static const struct why reasons[] = {
 	  "the guest's log of its longest gaps does not list this one: others "
 	  "were longer",
 	  WHY_HELD },
-	{ "brownout_ms", "it needs a blackout figure", WHY_HELD },
+	{ "brownout_ms", "there was no rate before to compare with", 0 },
 	{ "sampler_resolution_ms", "nothing was sampled", 0 },
 	{ "wire_bytes", "this VMM does not count its bytes, and --relay is off",
 	  WHY_ALWAYS },
@@ -68,6 +68,30 @@ static const char *reason(const struct why *why, const struct run_sample *s,
 	return why->reason;
 }
 
+static void explain_rounds(json_t *rounds, struct result *result)
+{
+	static const char silent[] =
+		"this VMM announces a round and does not say what was in it";
+	static const struct why keys[] = {
+		{ "rounds.duration_ms",
+		  "the migration failed in this round, and none followed", 0 },
+		{ "rounds.pages", silent, 0 },
+		{ "rounds.zero_pages", silent, 0 },
+		{ "rounds.wire_bytes",
+		  "this VMM does not count its bytes, and --relay is off", 0 },
+		{ "rounds.dirty_pages_after", silent, 0 },
+	};
+	json_t *round;
+	size_t i, k;
+
+	json_array_foreach (rounds, i, round)
+		for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			if (json_is_null(json_object_get(
+				    round, strchr(keys[k].key, '.') + 1)))
+				result_warn_null(result, keys[k].key,
+						 keys[k].reason);
+}
+
 /* The keys whose reason is more than a row of the table. */
 static void explain_special(const struct run_settings *set_,
 			    const struct run_sample *s, bool held, json_t *o,
@@ -85,11 +109,6 @@ static void explain_special(const struct run_settings *set_,
 		.reason = "the host took no look: see --verify",
 	};
 	bool qemu = set_->kind == DRIVE_QEMU;
-	static const char *const in_round[] = { "rounds.pages",
-						"rounds.zero_pages",
-						"rounds.dirty_pages_after" };
-	json_t *round = json_array_get(s->rounds, 0);
-	size_t i;
 
 	if (json_is_null(at(o, step.key)))
 		result_warn_null(result, step.key, reason(&step, s, held));
@@ -106,11 +125,11 @@ static void explain_special(const struct run_settings *set_,
 	result_warn_null(result, "cpu_s.decompress",
 			 qemu ? "see cpu_s.target_threads"
 			      : "nothing was compressed");
-	for (i = 0; i < 3; i++)
-		if (json_is_null(json_object_get(round, in_round[i] + 7)))
-			result_warn_null(result, in_round[i],
-					 "this VMM announces a round and does "
-					 "not say what was in it");
+	explain_rounds(s->rounds, result);
+	if (s->source.checked && isnan(s->source.integrity.coverage_pct))
+		result_warn_null(result, "source_after.integrity.coverage_pct",
+				 "the source had handed over: it stands "
+				 "still, and nobody looks at its memory");
 	if (isnan(s->integrity.coverage_pct))
 		result_warn_null(result, "integrity.coverage_pct",
 				 reason(&coverage, s, false));

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Does a guest go to and fro at work, and are soaks, comparisons and failure
 # bundles what they say?
+# shellcheck disable=SC2016 # jq has its own $
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -44,7 +44,7 @@ for what in 'boot --duration 100ms' 'migrate --before 100ms --after 100ms'; do
 	is '.verdict == "error" and (.samples | length >= 2) and
 		any(.warnings[]; test("^interrupted after [0-9]+ of 1000$"))' ||
 		good=1
-	documented || good=1
+	[ "${what%% *}" = boot ] || documented || good=1
 	clean || good=1
 	result $good "interrupted: the result has what there is ($what)"
 	rm -f "$dir/r.json"

@@ -64,6 +64,7 @@ static json_t *make_document(void)
 	result_add_sample(r, load_part("sample"), false);
 	result_summarize(r, figures, 2);
 	result_compare_variants(r);
+	result_set_extra(r, "bundle", json_string("failure"));
 	result_add_verdict(r, RESULT_FAIL);
 	result_warn(r, "one");
 	assert_int_equal(result_document(r, &doc), 0);
@@ -84,10 +85,10 @@ static void test_fits(void **state)
 
 static bool is_optional(const char *key)
 {
-	static const char *const names[] = {
-		"warmup",     "variant",    "b",
-		"max_gap_us", "difference", "summary_by_variant"
-	};
+	static const char *const names[] = { "warmup",	   "variant",
+					     "b",	   "max_gap_us",
+					     "difference", "summary_by_variant",
+					     "bundle" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
