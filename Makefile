@@ -7,8 +7,10 @@
 
 BUILD ?= build
 VMFERRY = $(BUILD)/host/tools/vmferry
-DEMO = migrate --vmm mini --ram 1G --cpus 2 \
-	--workload pattern=random,rate=100M,wss=512M
+# The mini VMM where /dev/kvm can be used, else QEMU. For QEMU's emulation, which
+# works anywhere: make demo DEMO_OPTIONS='--accel tcg'
+DEMO = migrate --ram 1G --cpus 2 --workload pattern=random,rate=100M,wss=512M
+DEMO_OPTIONS =
 
 all: build
 
@@ -30,7 +32,7 @@ build: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 demo: build
-	$(VMFERRY) $(DEMO)
+	$(VMFERRY) $(DEMO) $(DEMO_OPTIONS)
 
 check: build
 	@BUILD=$(BUILD) tests/prepush.sh quick

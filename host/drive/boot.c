@@ -10,6 +10,7 @@
 #include "drive/console.h"
 #include "drive/guest_view.h"
 #include "drive/stall.h"
+#include "qmp/client.h"
 
 #define COMMAND_TIMEOUT_MS 120000
 
@@ -105,6 +106,9 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 	rc = drive_vm_start(&set->vm, &vm, err);
 	if (set->child)
 		set->child(NULL, 0, vm.pid);
+	if (!rc)
+		snprintf(out->vmm_version, sizeof(out->vmm_version), "%s",
+			 qmp_client_version(vm.qmp));
 	if (!rc)
 		rc = run_await_ready(&vm, &out->ready_ms, err);
 	if (!rc && set->workload)

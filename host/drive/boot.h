@@ -15,6 +15,7 @@ struct boot_settings {
 
 /* NAN: not measured. */
 struct boot_sample {
+	char vmm_version[128]; /* as it greeted */
 	double ready_ms; /* fork -> `event ready` */
 	double fill_ms;
 	double watched_s;

@@ -181,7 +181,8 @@ void findings_count(const struct findings *f,
 
 const char *finding_where_name(enum finding_where where)
 {
-	static const char *const name[] = { "work", "free", "image" };
+	static const char *const name[] = { "work", "free", "image",
+					    "private" };
 
 	return name[where];
 }

@@ -14,6 +14,8 @@ enum finding_where {
 	FINDING_WORK, /* working set */
 	FINDING_FREE, /* RAM that must be zero */
 	FINDING_IMAGE, /* the guest's read-only segments */
+	FINDING_PRIVATE, /* its stacks, tables, control area: not as on the
+			  * source */
 };
 
 struct finding {

@@ -33,22 +33,25 @@ static void wake(struct relay *r)
 
 static int resolve_port(struct relay *r, const char *listen)
 {
-	struct sockaddr_storage addr;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage room;
+	} addr = { .room = { 0 } };
 	socklen_t bytes = sizeof(addr);
 	const char *colon = strrchr(listen, ':');
-	in_port_t port;
 
-	if (getsockname(r->listen_fd, (struct sockaddr *)&addr, &bytes))
+	if (getsockname(r->listen_fd, &addr.any, &bytes))
 		return -errno;
-	if (addr.ss_family == AF_UNIX) {
+	if (addr.any.sa_family == AF_UNIX) {
 		strcpy(r->address, listen);
 		return 0;
 	}
-	port = addr.ss_family == AF_INET6
-		       ? ((struct sockaddr_in6 *)&addr)->sin6_port
-		       : ((struct sockaddr_in *)&addr)->sin_port;
 	snprintf(r->address, sizeof(r->address), "%.*s:%u",
-		 (int)(colon - listen), listen, ntohs(port));
+		 (int)(colon - listen), listen,
+		 ntohs(addr.any.sa_family == AF_INET6 ? addr.in6.sin6_port
+						      : addr.in.sin_port));
 	return 0;
 }
 

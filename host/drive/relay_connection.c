@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "drive/relay_internal.h"
 
+/* Fewer wake-ups than with the usual 208 KiB, and still cached. */
+#define UNIX_BUFFER_BYTES (512 * 1024)
 #define DIAL_RETRY_NS NSEC_PER_MSEC
 #define LOOK_AGAIN_NS (NSEC_PER_MSEC / 2)
 /* How long bytes may take to arrive before a reset that would discard them. */
@@ -126,6 +128,16 @@ static void lost_turn(struct relay *r, struct relay_connection_state *c)
 		finish(r, c);
 }
 
+static void grow_send_buffer(const struct relay_end *end)
+{
+	int bytes = UNIX_BUFFER_BYTES;
+
+	/* TCP's grows by itself, until somebody sets it. */
+	if (!end->tcp)
+		setsockopt(end->fd, SOL_SOCKET, SO_SNDBUF, &bytes,
+			   sizeof(bytes));
+}
+
 static void dialled(struct relay *r, struct relay_connection_state *c)
 {
 	int one = 1, domain = AF_UNIX;
@@ -136,48 +148,48 @@ static void dialled(struct relay *r, struct relay_connection_state *c)
 	if (c->far.tcp)
 		setsockopt(c->far.fd, IPPROTO_TCP, TCP_NODELAY, &one,
 			   sizeof(one));
+	grow_send_buffer(&c->far);
 	c->far.can_read = c->far.can_write = true;
 	c->phase = RELAY_OPEN;
 	c->give_up_ns = 0;
-	r->can_accept = true;
+}
+
+/* 0 connected, -EINPROGRESS, -EAGAIN (the backlog is full), or why not. */
+static int dial(struct relay *r, struct relay_connection_state *c)
+{
+	socklen_t bytes = sizeof(int);
+	int error = 0, rc;
+
+	if (c->far.fd < 0 && r->now_ns < c->retry_ns)
+		return -EAGAIN;
+	if (c->far.fd < 0) {
+		c->retry_ns = r->now_ns + DIAL_RETRY_NS;
+		rc = address_connect_start(r->target, &c->far.fd);
+		return c->far.fd >= 0 && watch(r, &c->far) ? -ENOMEM : rc;
+	}
+	/* Decided? Then epoll has said that it is writable. */
+	if (!c->far.can_write)
+		return -EINPROGRESS;
+	if (getsockopt(c->far.fd, SOL_SOCKET, SO_ERROR, &error, &bytes))
+		return -errno;
+	return -error;
 }
 
 static void dial_turn(struct relay *r, struct relay_connection_state *c)
 {
-	socklen_t bytes = sizeof(int);
-	int error = 0, rc = 0;
+	int rc = dial(r, c);
+	bool undecided = rc == -EAGAIN || rc == -EINPROGRESS;
 
-	if (c->far.fd >= 0) {
-		/* Decided? Then epoll has said that it is writable. */
-		if (!c->far.can_write && !c->far.hup)
-			rc = -EINPROGRESS;
-		else if (getsockopt(c->far.fd, SOL_SOCKET, SO_ERROR, &error,
-				    &bytes))
-			rc = -errno;
-		else
-			rc = -error;
-	} else if (r->now_ns >= c->retry_ns) {
-		rc = address_connect_start(r->target, &c->far.fd);
-		if (c->far.fd >= 0 && watch(r, &c->far))
-			rc = -errno;
-	} else {
-		rc = -EAGAIN;
-	}
-	if (rc == 0) {
-		dialled(r, c);
-		relay_due(r, 0);
-		return;
-	}
-	if ((rc == -EAGAIN || rc == -EINPROGRESS) &&
-	    r->now_ns < c->give_up_ns) {
-		if (rc == -EAGAIN && r->now_ns >= c->retry_ns)
-			c->retry_ns = r->now_ns + DIAL_RETRY_NS;
+	if (undecided && r->now_ns < c->give_up_ns) {
 		relay_due(r, rc == -EAGAIN ? c->retry_ns : c->give_up_ns);
 		return;
 	}
+	if (!rc)
+		dialled(r, c);
+	else
+		relay_connection_lose(r, c, undecided ? -ETIMEDOUT : rc);
+	/* Whoever waited for this one to be decided comes next. */
 	r->can_accept = true;
-	relay_connection_lose(
-		r, c, rc == -EAGAIN || rc == -EINPROGRESS ? -ETIMEDOUT : rc);
 	relay_due(r, 0);
 }
 
@@ -254,6 +266,7 @@ static void init_near(struct relay_end *near, int fd)
 	/* Only TCP has it. */
 	near->tcp =
 		!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	grow_send_buffer(near);
 	near->can_read = near->can_write = true;
 }
 

@@ -15,7 +15,7 @@
 #include "drive/relay_internal.h"
 
 /* Bytes and steps of one turn, so that no connection starves the others. */
-#define PIPE_BYTES (1024u * 1024)
+#define PIPE_BYTES (512u * 1024)
 #define STEPS_PER_TURN 8
 /* With a limit all connections share it, piece by piece. */
 #define LIMITED_PIECE_BYTES (256u * 1024)
@@ -221,7 +221,7 @@ static void lane_sent(struct relay *r, struct relay_lane *lane, size_t n,
 	relay_count_flow(lane->count, n, now_ns);
 	relay_count_flow(lane->forward ? &r->forward : &r->backward, n, now_ns);
 	if (lane->forward)
-		pacer_sent(&r->pacer, n);
+		pacer_sent(&r->pacer, n, now_ns);
 }
 
 static bool lane_drain(struct relay *r, struct relay_lane *lane)

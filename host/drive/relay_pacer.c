@@ -4,8 +4,10 @@
 
 #include "base/clock.h"
 
-/* Two scheduler slices: whoever feeds or empties the line lost the CPU. */
-#define CREDIT_IDLE_NS (8 * NSEC_PER_MSEC)
+#define FINE_BYTES (64ull * 1024)
+#define CREDIT_IDLE_NS NSEC_PER_MSEC
+#define IDLE_AFTER_NS (50 * NSEC_PER_MSEC)
+#define CREDIT_STUTTER_NS (25 * NSEC_PER_MSEC)
 #define CREDIT_BACKLOG_NS (200 * NSEC_PER_MSEC)
 
 void pacer_set_rate(struct pacer *p, uint64_t rate, uint64_t now_ns)
@@ -16,6 +18,7 @@ void pacer_set_rate(struct pacer *p, uint64_t rate, uint64_t now_ns)
 		return;
 	p->rate = rate;
 	p->free_ns = now_ns;
+	p->sent_ns = 0;
 	p->carry = 0;
 }
 
@@ -36,21 +39,26 @@ uint64_t pacer_allowed(const struct pacer *p, uint64_t now_ns)
 
 uint64_t pacer_ready_ns(const struct pacer *p, uint64_t bytes)
 {
-	uint64_t quantum = p->rate / 1000;
+	uint64_t most = p->rate / 1000; /* a millisecond's */
 
 	if (!p->rate)
 		return 0;
-	if (bytes > quantum)
-		bytes = quantum;
+	/* A fast line needs finer steps: buffers hold little of its time. */
+	if (most > FINE_BYTES)
+		most = p->rate / 4000 > FINE_BYTES ? p->rate / 4000
+						   : FINE_BYTES;
+	if (bytes > most)
+		bytes = most;
 	if (!bytes)
 		bytes = 1;
 	return p->free_ns + (bytes * NSEC_PER_SEC + p->rate - 1) / p->rate;
 }
 
-void pacer_sent(struct pacer *p, uint64_t bytes)
+void pacer_sent(struct pacer *p, uint64_t bytes, uint64_t now_ns)
 {
 	uint64_t part, total;
 
+	p->sent_ns = now_ns;
 	/* In parts, whose product with a second's ns fits 64 bits. */
 	for (; p->rate && bytes; bytes -= part) {
 		part = bytes < (1ull << 30) ? bytes : 1ull << 30;
@@ -60,9 +68,17 @@ void pacer_sent(struct pacer *p, uint64_t bytes)
 	}
 }
 
-void pacer_settle(struct pacer *p, int backlog, uint64_t now_ns)
+static uint64_t credit_ns(const struct pacer *p, bool backlog, uint64_t now_ns)
 {
-	uint64_t credit = backlog ? CREDIT_BACKLOG_NS : CREDIT_IDLE_NS;
+	if (backlog)
+		return CREDIT_BACKLOG_NS;
+	return now_ns - p->sent_ns > IDLE_AFTER_NS ? CREDIT_IDLE_NS
+						   : CREDIT_STUTTER_NS;
+}
+
+void pacer_settle(struct pacer *p, bool backlog, uint64_t now_ns)
+{
+	uint64_t credit = credit_ns(p, backlog, now_ns);
 
 	if (p->free_ns + credit < now_ns) {
 		p->free_ns = now_ns - credit;

@@ -94,19 +94,20 @@ static int after_success(struct run *r, struct error *err)
 {
 	int rc;
 
+	run_expect_final(r);
 	mark(&r->end, &r->source_count);
+	r->again = r->end;
+	if (r->resume_ns)
+		r->again.ns = r->resume_ns;
+	if (r->stop_ns)
+		r->end.ns = r->stop_ns;
 	if (r->hold) {
-		if (r->stop_ns)
-			r->end.ns = r->stop_ns;
 		rc = held(r, err);
 		if (rc)
 			return rc;
-	} else if (r->resume_ns) {
-		r->end.ns = r->resume_ns;
-	}
-	r->again = r->end;
-	if (r->hold) /* Time under our own hand is nobody's. */
+		/* Time under our own hand is nobody's. */
 		r->again.ns = clock_now_ns();
+	}
 	stop_sampler(r, true);
 	run_stage(r, "after");
 	rc = drive_vm_sleep(&r->target, clock_now_ns() + r->set->after_ns, err);
@@ -168,6 +169,21 @@ static int target_lost(struct run *r, struct error *why, struct error *err)
 	return check_source_stands(r, err);
 }
 
+/* A panic, silence, nonsense: what a migration that lost something does to a
+ * guest. A failed migration, not a failed kit. */
+static bool is_guest_failure(int rc)
+{
+	return rc == -EIO || rc == -ETIMEDOUT || rc == -EPROTO || rc == -EAGAIN;
+}
+
+static void guest_lost(struct run *r, const struct error *why)
+{
+	r->out->guest_lost = true;
+	snprintf(r->out->failure, sizeof(r->out->failure),
+		 "the guest broke after the migration: %s", why->text);
+	stop_sampler(r, false);
+}
+
 static int migrate(struct run *r, struct error *err)
 {
 	struct error why = { "" };
@@ -180,6 +196,10 @@ static int migrate(struct run *r, struct error *err)
 	if (rc && r->out->completed && r->target.pid == 0 &&
 	    source_handed_over(r))
 		return target_lost(r, &why, err);
+	if (r->out->completed && is_guest_failure(rc)) {
+		guest_lost(r, &why);
+		return check_source_stands(r, err);
+	}
 	if (rc)
 		error_set(err, rc, "%s", why.text);
 	return rc;

@@ -74,7 +74,14 @@ struct run_integrity {
 	unsigned int looks; /* enum run_verify, done */
 	uint64_t pages_checked; /* distinct: of the fullest look */
 	uint64_t bytes_checked;
-	double coverage_pct; /* NAN = no look from the host */
+	/* Of RAM less what is excluded; NAN = no look from the host. Pages
+	 * that were rewritten after the switchover before anybody looked are
+	 * not covered. */
+	double coverage_pct;
+	uint64_t rewritten_pages; /* those */
+	double unseen_pct; /* and their share */
+	uint64_t compared_bytes; /* the guest's own, with the source's */
+	char contradiction[160]; /* what the guest says otherwise now; "" */
 	uint64_t excluded_bytes[ABI_RAM_FIRMWARE + 1];
 	uint64_t in_flight_pages;
 	uint64_t unlisted; /* bad pages that the guest had no room to list */
@@ -91,6 +98,8 @@ struct run_survivor {
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
+	bool guest_lost; /* it completed, but the guest is broken */
+	char vmm_version[128]; /* as the source greeted; "" = it never did */
 	char failure[512]; /* why not, or "" */
 	double boot_ready_ms, fill_ms;
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;

@@ -60,28 +60,30 @@ static int write_json(const char *dir, const char *name, json_t *value)
 	return rc;
 }
 
-/* A log that is not there is an empty one. */
-static int copy_log(const struct run *r, const char *name, const char *dir)
+int run_copy_log(const char *from, const char *to, const char *mode)
 {
-	char path[4352], buf[COPY_BYTES];
-	FILE *from, *to;
+	FILE *in = fopen(from, "re"), *out = fopen(to, mode);
+	char buf[COPY_BYTES];
+	int rc = out ? 0 : -errno;
 	size_t n;
-	int rc = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	to = fopen(path, "we");
-	if (!to)
-		return -errno;
-	snprintf(path, sizeof(path), "%s/%s", r->set->dir, name);
-	from = fopen(path, "re");
-	while (from && (n = fread(buf, 1, sizeof(buf), from)))
-		if (fwrite(buf, 1, n, to) != n)
+	while (in && out && !rc && (n = fread(buf, 1, sizeof(buf), in)))
+		if (fwrite(buf, 1, n, out) != n)
 			rc = -EIO;
-	if (from)
-		fclose(from);
-	if (fclose(to) && !rc)
+	if (in)
+		fclose(in);
+	if (out && fclose(out) && !rc)
 		rc = -errno;
 	return rc;
+}
+
+static int copy_log(const struct run *r, const char *name, const char *dir)
+{
+	char from[160], to[4352];
+
+	snprintf(from, sizeof(from), "%s/%s", r->set->dir, name);
+	snprintf(to, sizeof(to), "%s/%s", dir, name);
+	return run_copy_log(from, to, "we");
 }
 
 /* As the run saw it last, or as the VMM tells now. */
@@ -215,9 +217,10 @@ static int write_pages(struct run *r, const char *dir)
 
 int run_evidence(const struct run_hop *hop, const char *dir, struct error *err)
 {
-	static const char *const logs[] = { "source.log", "target.log",
-					    "source.console",
-					    "target.console" };
+	static const char *const logs[] = {
+		"source.log",	  "target.log",	    "earlier.log",
+		"source.console", "target.console", "earlier.console",
+	};
 	struct run *r = hop->run;
 	int rc = 0;
 	size_t i;

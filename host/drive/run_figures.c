@@ -163,16 +163,15 @@ static int tsc_ran(const struct run *r)
 	return ran;
 }
 
-static double brownout(const struct run *r, double blackout_ms)
+/* Work lost to slowness while the guest still ran on the source, as time. */
+static double brownout(const struct run *r)
 {
 	double whole = ms(r->begin.ns, r->end.ns);
 	double lost = r->out->rate_before > 0
 			      ? 1 - r->out->rate_during / r->out->rate_before
 			      : NAN;
 
-	if (isnan(lost) || isnan(blackout_ms))
-		return NAN;
-	return fmax(0, lost * whole - blackout_ms);
+	return isnan(lost) ? NAN : fmax(0, lost * whole);
 }
 
 /* Work of the VMM, not of the guest: all threads but the vCPUs' (mini: vcpuN,
@@ -224,7 +223,7 @@ void run_figures(struct run *r)
 	o->rate_before = rate(&r->warm, &r->begin);
 	o->rate_during = rate(&r->begin, &r->end);
 	o->rate_after = rate(&r->again, &r->after);
-	o->brownout_ms = brownout(r, o->blackout_ms);
+	o->brownout_ms = brownout(r);
 	o->tsc_ran = tsc_ran(r);
 	take_rounds(r);
 	if (!json_array_size(o->rounds))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "drive/run_internal.h"
@@ -29,14 +30,37 @@ static bool wants_hold(const struct run_settings *s)
 	       (s->sabotage.count && s->sabotage.kind != SABOTAGE_SKIP_DIRTY);
 }
 
-/* The logs follow: those of the source before are over. */
-static void rename_log(const struct run *r, const char *kind)
+static void log_path(const struct run *r, const char *whose, const char *kind,
+		     char path[160])
 {
-	char from[160], to[160];
+	snprintf(path, 160, "%s/%s.%s", r->set->dir, whose, kind);
+}
 
-	snprintf(from, sizeof(from), "%s/target.%s", r->set->dir, kind);
-	snprintf(to, sizeof(to), "%s/source.%s", r->set->dir, kind);
-	rename(from, to);
+/* Those of machines that are gone are one file. */
+static void move_log(const struct run *r, const char *kind)
+{
+	char source[160], target[160], earlier[160];
+
+	log_path(r, "source", kind, source);
+	log_path(r, "target", kind, target);
+	log_path(r, "earlier", kind, earlier);
+	run_copy_log(source, earlier, "ae");
+	rename(target, source);
+}
+
+/* A repetition begins with none. */
+static void remove_logs(const struct run *r)
+{
+	static const char *const whose[] = { "source", "target", "earlier" };
+	char path[160];
+	size_t i;
+
+	for (i = 0; i < sizeof(whose) / sizeof(whose[0]); i++) {
+		log_path(r, whose[i], "log", path);
+		unlink(path);
+		log_path(r, whose[i], "console", path);
+		unlink(path);
+	}
 }
 
 /* @before's target becomes the source of @r. */
@@ -48,8 +72,8 @@ static int adopt_source(struct run *before, struct run *r, struct error *err)
 	memset(&before->target, 0, sizeof(before->target));
 	run_tell_child(r, 0, r->source.pid);
 	run_tell_child(r, 1, 0);
-	rename_log(r, "log");
-	rename_log(r, "console");
+	move_log(r, "log");
+	move_log(r, "console");
 	snprintf(r->source.name, sizeof(r->source.name), "source");
 	snprintf(r->source.log_path, sizeof(r->source.log_path),
 		 "%s/source.log", r->set->dir);
@@ -134,6 +158,7 @@ int run_hops(const struct run_settings *settings, const struct run_hops *hops,
 	bool on;
 	int rc;
 
+	remove_logs(&before);
 	do {
 		hop++;
 		r = (struct run){ .set = &set, .hop = hop };

@@ -7,6 +7,8 @@
 #include "drive/sampler.h"
 #include "drive/threads.h"
 
+struct guest_view;
+
 /* A moment and the workload's counter then. */
 struct run_mark {
 	uint64_t ns;
@@ -35,6 +37,8 @@ struct run {
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
 	bool hold; /* the target waits for our `cont` */
+	struct abi_control expected; /* the source's, before */
+	uint64_t final_steps[ABI_MAX_VCPUS]; /* of the source */
 	uint64_t tsc_hz;
 	struct counters source_count, target_count;
 	struct sampler *sampler;
@@ -59,6 +63,9 @@ void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);
 
+/* run_evidence.c: what is not there is empty. @mode: "we" or "ae". */
+int run_copy_log(const char *from, const char *to, const char *mode);
+
 /* run.c: warm up, migrate, look, and the figures of it. */
 int run_hop(struct run *r, struct error *err);
 
@@ -67,6 +74,19 @@ int run_hop(struct run *r, struct error *err);
 int run_set_up(struct run *r, struct error *err);
 /* Start the migration and see it to its end. */
 int run_watch(struct run *r, struct error *err);
+
+/* run_expect.c: what the source's guest said, and the target's must still say.
+ * Learn it before the migration; note the last counters after it. */
+int run_expect_learn(struct run *r, struct error *err);
+void run_expect_final(struct run *r);
+/* A difference is a contradiction in @in. @frozen: not a step has been made
+ * since. */
+void run_expect_check(struct run *r, const struct guest_view *view, bool frozen,
+		      struct run_integrity *in);
+/* Both machines paused, the target not run yet: compare byte for byte what the
+ * guest keeps for itself. */
+int run_expect_compare(struct run *r, struct run_integrity *in,
+		       struct error *err);
 
 /* run_check.c: integrity of one machine, as it stands. */
 int run_check_frozen(struct run *r, struct drive_vm *vm,

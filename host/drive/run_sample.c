@@ -53,14 +53,17 @@ void run_sample_exit(struct run_sample *o)
 	sabotage_score_exit(&o->score);
 }
 
+/* What the user chose not to look at is a warning, not a failure. */
 static bool is_clean(const struct run_integrity *in)
 {
-	return !in->findings.nr && !in->unlisted &&
-	       (isnan(in->coverage_pct) || in->coverage_pct >= 100);
+	return !in->findings.nr && !in->unlisted && !in->contradiction[0] &&
+	       (isnan(in->coverage_pct) ||
+		in->coverage_pct + in->unseen_pct > 99.999999);
 }
 
 bool run_sample_clean(const struct run_sample *o)
 {
-	return o->completed && !o->two_runners && is_clean(&o->integrity) &&
+	return o->completed && !o->guest_lost && !o->two_runners &&
+	       is_clean(&o->integrity) && o->state_compared &&
 	       !o->state_differing;
 }

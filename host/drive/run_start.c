@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "drive/console.h"
 #include "drive/run_internal.h"
+#include "qmp/client.h"
 
 #define READY_TIMEOUT_MS 60000
 #define REPLY_TIMEOUT_MS 10000
@@ -99,9 +100,13 @@ int run_ready_source(struct run *r, struct error *err)
 {
 	int rc = plant_state(r, err);
 
+	snprintf(r->out->vmm_version, sizeof(r->out->vmm_version), "%s",
+		 qmp_client_version(r->source.qmp));
 	if (!rc)
 		rc = drive_vm_counters(&r->source, NULL, &r->source_count,
 				       &r->tsc_hz, err);
+	if (!rc)
+		rc = run_expect_learn(r, err);
 	return rc;
 }
 

@@ -71,9 +71,14 @@ int run_set_up(struct run *r, struct error *err)
 {
 	int rc = set_up(r, &r->source, err);
 
-	/* The mini VMM's target has nothing to be told. */
-	if (!rc && r->set->kind == DRIVE_QEMU)
-		rc = set_up(r, &r->target, err);
+	/* The mini VMM's target has nothing to be told, and waits already. */
+	if (rc || r->set->kind != DRIVE_QEMU)
+		return rc;
+	rc = set_up(r, &r->target, err);
+	if (!rc)
+		rc = drive_vm_execute(&r->target, "migrate-incoming",
+				      json_pack("{s:s}", "uri", r->address),
+				      NULL, err);
 	return rc;
 }
 

@@ -78,14 +78,19 @@ static void become_vmm(const char *program, char *const *argv, int log_fd,
  * "qemu-system-x86_64: ..."): a VMM that ends early says there why. */
 static void last_words(const struct drive_vm *vm, char *text, size_t room)
 {
+	static const char own[] = "vmferry vmm: ";
 	FILE *f = fopen(vm->log_path, "re");
 	char line[512];
+	const char *words;
 
 	text[0] = '\0';
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
+		/* Who reports this is a vmferry too, and says so. */
+		words = strncmp(line, own, strlen(own)) ? line
+							: line + strlen(own);
 		if (strstr(line, ": ") || (line[0] && !text[0]))
-			snprintf(text, room, "%.*s", (int)room - 1, line);
+			snprintf(text, room, "%.*s", (int)room - 1, words);
 	}
 	if (f)
 		fclose(f);

@@ -72,8 +72,9 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "-device");
 	drive_args_add(a, "isa-debug-exit,iobase=0x%x,iosize=1", ABI_EXIT_PORT);
 	if (p->incoming) {
+		/* Its capabilities come first: newer ones take none later. */
 		drive_args_add(a, "-incoming");
-		drive_args_add(a, "%s", p->incoming);
+		drive_args_add(a, "defer");
 	}
 	if (p->paused)
 		drive_args_add(a, "-S");

@@ -99,6 +99,11 @@ void result_add_sample(struct result *r, json_t *sample, bool warmup)
 		r->failed = -ENOMEM;
 }
 
+size_t result_nr_samples(const struct result *r)
+{
+	return json_array_size(r->samples);
+}
+
 void result_set_extra(struct result *r, const char *key, json_t *value)
 {
 	result_put(r, r->extra, key, value);

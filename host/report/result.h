@@ -54,6 +54,7 @@ void result_set_context(struct result *r, const char *key, json_t *value);
 void result_set_params(struct result *r, json_t *params);
 /* One repetition, an object; result adds "warmup": true where it is one. */
 void result_add_sample(struct result *r, json_t *sample, bool warmup);
+size_t result_nr_samples(const struct result *r);
 /* A top-level key of one command's own ("cells", "probes"). */
 void result_set_extra(struct result *r, const char *key, json_t *value);
 

@@ -32,8 +32,9 @@ static const struct option_spec options[] = {
 	  "a line for its console at the end, e.g. 'bench stores'", 0, 0,
 	  NULL },
 	{ "console", OPTION_FLAG, AT(console), "",
-	  "give its console to this terminal; 'help' lists commands", 0, 0,
-	  NULL },
+	  "give the mini VMM's guest console to this terminal;\n"
+	  "'help' lists commands",
+	  0, 0, NULL },
 	{ "repeat", OPTION_NUMBER, AT(repeat), "N",
 	  "boots, one after another (default 1)", 1, 1000000, NULL },
 	{ .name = NULL },
@@ -42,9 +43,8 @@ static const struct option_spec options[] = {
 static const struct command_help help = {
 	.usage = "vmferry boot [OPTIONS]",
 	.text = "Boots the guest and says how long that took. With --workload "
-		"it works meanwhile (words\nas in vmferry migrate --help) and "
-		"its rate is measured from outside; without, it idles\nand "
-		"its CPU time is.",
+		"it works meanwhile\nand its rate is measured from outside; "
+		"without, it idles and its CPU time is.",
 	.examples = "  vmferry boot --repeat 10 --duration 0\n"
 		    "  vmferry boot --cpus 2 --workload rate=200M,wss=128M "
 		    "--duration 5s\n"
@@ -88,21 +88,24 @@ static json_t *sample(const struct boot_sample *s)
 
 static void print(const struct boot_sample *s, FILE *f)
 {
-	char text[UNITS_TEXT_BYTES];
+	char text[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
 
 	fprintf(f, "ready after %s",
 		units_format_time(text, s->ready_ms * 1e6));
 	if (!isnan(s->rate_bytes_per_s))
 		fprintf(f,
-			", %" PRIu64 " steps in %.2f s: %.1f MB/s (%.0f "
-			"pages/s), %" PRIu64 " bad",
-			s->steps, s->watched_s, s->rate_bytes_per_s / 1e6,
+			", %" PRIu64 " steps in %.2f s: %s (%.0f pages/s), "
+			"%" PRIu64 " bad",
+			s->steps, s->watched_s,
+			units_format_rate(rate, s->rate_bytes_per_s),
 			s->rate_bytes_per_s / ABI_PAGE_BYTES, s->nr_bad);
 	if (!isnan(s->cpu_pct))
 		fprintf(f, ", %.2f %% of a core", s->cpu_pct);
 	fputc('\n', f);
 	if (s->reply[0])
 		fprintf(f, "%s\n", s->reply);
+	/* Many boots are watched. */
+	fflush(f);
 }
 
 static void on_child(void *ctx, unsigned int slot, pid_t pid)
@@ -110,7 +113,7 @@ static void on_child(void *ctx, unsigned int slot, pid_t pid)
 	interrupt_child(slot, pid);
 }
 
-static int one(const struct settings *s, const char *dir, const char *kernel,
+static int one(struct settings *s, const char *dir, const char *kernel,
 	       struct result *result, struct error *err)
 {
 	const struct boot_settings set = {
@@ -135,6 +138,7 @@ static int one(const struct settings *s, const char *dir, const char *kernel,
 
 	if (rc || interrupt_pending())
 		return rc;
+	common_note_version(&s->common, out.vmm_version);
 	result_add_sample(result, sample(&out), false);
 	result_add_verdict(result, out.nr_bad ? RESULT_FAIL : RESULT_PASS);
 	print(&out, common_out(&s->common));
@@ -154,7 +158,6 @@ static int measure(struct settings *s, int argc, char **argv)
 	if (rc)
 		return EXIT_BROKEN;
 	result_set_params(result, common_params(&s->common));
-	common_context(&s->common, result);
 	result_summarize(result, figures, sizeof(figures) / sizeof(figures[0]));
 	rc = interrupt_catch();
 	if (!rc)
@@ -164,6 +167,9 @@ static int measure(struct settings *s, int argc, char **argv)
 	for (i = 0; !rc && i < s->repeat && !interrupt_pending(); i++)
 		rc = one(s, dir, kernel, result, &err);
 	rundir_remove(dir);
+	if (interrupt_pending())
+		result_warn(result, "interrupted after %zu of %" PRIu64,
+			    result_nr_samples(result), s->repeat);
 	code = common_finish("boot", &s->common, result, rc, &err);
 	result_destroy(result);
 	return code;
@@ -187,6 +193,24 @@ static int give_console(const struct settings *s)
 	return rc ? tools_fail("boot", tools_exit_code(rc), &err) : EXIT_DONE;
 }
 
+/* A terminal needs the machine in this process, and leaves no figures. */
+static int check_console(const struct settings *s, struct error *err)
+{
+	if (!s->console)
+		return 0;
+	if (s->common.machine.kind != DRIVE_MINI)
+		return error_set(
+			err, -EINVAL,
+			"--console is for --vmm mini: QEMU has a "
+			"console of its own (-serial stdio); --command "
+			"works with both");
+	if (s->common.json)
+		return error_set(
+			err, -EINVAL,
+			"--console measures nothing: leave out --json");
+	return 0;
+}
+
 int cmd_boot(int argc, char **argv)
 {
 	static const struct option_spec *const tables[] = { machine_options,
@@ -203,6 +227,8 @@ int cmd_boot(int argc, char **argv)
 		return EXIT_DONE;
 	if (!rc)
 		rc = common_resolve(&s.common, &err);
+	if (!rc)
+		rc = check_console(&s, &err);
 	if (rc) {
 		code = tools_fail("boot", EXIT_USAGE, &err);
 	} else if (s.common.dry_run) {

@@ -13,14 +13,12 @@
 static const struct command_help help = {
 	.usage = "vmferry migrate [OPTIONS]",
 	.text = "Boots the guest, runs its workload, migrates it live to a "
-		"second machine on this\nhost, and verifies every byte. The "
-		"workload's words: pattern=sequential|random\n"
-		"write=stamp|page content=zero|random|r:N rate=RATE (bytes/s, "
-		"Np pages/s, 0 = as\nfast as possible) wss=SIZE seed=N "
-		"check=on|off. --sabotage also knows misplace,\ntear and "
-		"stale: the verifier must find exactly the damaged pages.\n"
-		"With --hops the guest goes to and fro at work; --ab and "
-		"--repeat compare two settings.",
+		"second machine on this\nhost, and verifies every byte. "
+		"With --hops the guest goes to and fro at work;\n--ab and "
+		"--repeat compare two settings.\n\nSizes: 512M, 4GiB; "
+		"times: 200ms, 5s; rates: 300M (bytes/s). Ctrl-C ends the "
+		"machines\nand exits with 130; what was measured until then "
+		"goes to --json.",
 	.examples =
 		"  vmferry migrate --ram 1G --cpus 2 --workload "
 		"pattern=random,rate=100M,wss=512M\n"
@@ -68,14 +66,15 @@ static int measure(struct migrate_session *m)
 		return EXIT_BROKEN;
 	m->result = result;
 	result_set_params(result, params(m));
-	common_context(common, result);
 	result_summarize(result, sample_figures, sample_nr_figures);
 	if (m->nr_variants > 1)
 		result_compare_variants(result);
 	rc = interrupt_catch();
 	if (!rc)
 		rc = migrate_session_run(m, &err);
-	if (!rc && !interrupt_pending())
+	if (interrupt_pending())
+		migrate_session_interrupted(m);
+	else if (!rc)
 		migrate_session_print(m);
 	code = common_finish("migrate", common, result, rc, &err);
 	if (code == EXIT_DONE || code == EXIT_FAILED || code == EXIT_BROKEN)

@@ -36,7 +36,15 @@ const struct option_spec common_options[] = {
 	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
 	  "another guest image (default: the built-in one)", 0, 0, NULL },
 	{ "workload", OPTION_STRING, AT(workload_text), "K=V,...",
-	  "pattern=sequential|random write=stamp|page", 0, 0, NULL },
+	  "what the guest does, keys joined by commas:\n"
+	  "pattern=sequential|random (default random)\n"
+	  "rate=RATE bytes/s, or Np pages/s; 0: as fast as it goes (default)\n"
+	  "wss=SIZE of the memory it dirties (default half of RAM)\n"
+	  "write=stamp|page: 16 bytes of each page (default), or all\n"
+	  "content=zero|random|r:N: N is zlib's ratio (default random)\n"
+	  "check=on|off: check each page before it is overwritten\n"
+	  "seed=N: the same seed, the same writes (default 1)",
+	  0, 0, NULL },
 	{ "json", OPTION_STRING, AT(json), "FILE|-",
 	  "write the result there; -: to stdout, tables to stderr", 0, 0,
 	  NULL },
@@ -89,6 +97,9 @@ int common_check_json(const char *json, struct error *err)
 
 	if (!json || !strcmp(json, "-"))
 		return 0;
+	if (!json[0])
+		return error_set(err, -EINVAL,
+				 "--json takes a file, or - for stdout");
 	if (!stat(json, &st) && S_ISDIR(st.st_mode))
 		return error_set(err, -EINVAL,
 				 "--json %s is a directory: name a file in it",
@@ -184,12 +195,24 @@ int common_kernel(const struct common_settings *s, const char *dir, char *path,
 	return 0;
 }
 
-void common_context(const struct common_settings *s, struct result *result)
+void common_note_version(struct common_settings *s, const char *version)
 {
-	result_set_context(result, "vmm",
-			   json_pack("{s:s, s:s}", "name",
-				     machine_vmm_name(&s->machine), "version",
-				     VMFERRY_VERSION));
+	if (!s->vmm_version[0])
+		snprintf(s->vmm_version, sizeof(s->vmm_version), "%s", version);
+}
+
+static void set_context(const struct common_settings *s, struct result *result)
+{
+	bool known = s->vmm_version[0];
+
+	result_set_context(
+		result, "vmm",
+		json_pack("{s:s, s:o}", "name", machine_vmm_name(&s->machine),
+			  "version",
+			  known ? result_string(s->vmm_version) : json_null()));
+	if (!known)
+		result_warn_null(result, "context.vmm.version",
+				 "no VMM came so far as to say it");
 	result_set_context(result, "accelerator",
 			   json_string(machine_accel_name(&s->machine)));
 }
@@ -232,22 +255,43 @@ void common_clear_progress(const struct common_settings *s)
 		fputs("\r\033[K", stderr);
 }
 
+/* Return: the exit code that the document has, or EXIT_BROKEN. */
+static int write_result(const char *command, const struct common_settings *s,
+			struct result *result, bool print_noise)
+{
+	struct noise_report noise;
+	struct error err = { "" };
+
+	noise_end(&s->noise, &noise);
+	if (print_noise)
+		noise_print(&noise, common_out(s));
+	set_context(s, result);
+	noise_to_result(&noise, result);
+	if (result_write(result, s->json, &err))
+		return tools_fail(command, EXIT_BROKEN, &err);
+	return result_exit_code(result);
+}
+
+static int finish_interrupted(const char *command,
+			      const struct common_settings *s,
+			      struct result *result)
+{
+	fprintf(stderr, "vmferry %s: interrupted; nothing is left running\n",
+		command);
+	result_add_verdict(result, RESULT_ERROR);
+	if (result_nr_samples(result))
+		write_result(command, s, result, false);
+	return INTERRUPT_EXIT;
+}
+
 int common_finish(const char *command, const struct common_settings *s,
 		  struct result *result, int rc, struct error *err)
 {
-	struct error trouble = { "" };
-	struct noise_report noise;
 	int code = tools_exit_code(rc);
 
-	noise_end(&s->noise, &noise);
 	common_clear_progress(s);
-	if (interrupt_pending()) {
-		fprintf(stderr,
-			"vmferry %s: interrupted; nothing is left "
-			"running\n",
-			command);
-		return INTERRUPT_EXIT;
-	}
+	if (interrupt_pending())
+		return finish_interrupted(command, s, result);
 	if (rc)
 		tools_fail(command, code, err);
 	if (code == EXIT_USAGE)
@@ -257,11 +301,6 @@ int common_finish(const char *command, const struct common_settings *s,
 		result_add_verdict(result, code == EXIT_CANNOT_RUN
 						   ? RESULT_SKIP
 						   : RESULT_ERROR);
-	} else {
-		noise_print(&noise, common_out(s));
 	}
-	noise_to_result(&noise, result);
-	if (result_write(result, s->json, &trouble))
-		return tools_fail(command, EXIT_BROKEN, &trouble);
-	return result_exit_code(result);
+	return write_result(command, s, result, !rc);
 }

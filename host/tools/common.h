@@ -31,6 +31,7 @@ struct common_settings {
 	bool dry_run;
 	unsigned int progress;
 	struct noise noise; /* since common_init() */
+	char vmm_version[128]; /* "" = none has run yet */
 
 	/* Resolved by common_resolve(). */
 	struct workload workload;
@@ -62,8 +63,8 @@ json_t *common_params(const struct common_settings *s);
 int common_kernel(const struct common_settings *s, const char *dir, char *path,
 		  const char **ret_kernel, struct error *err);
 
-/* context.vmm and context.accelerator. */
-void common_context(const struct common_settings *s, struct result *result);
+/* Takes @version down for context.vmm, unless one has come before. */
+void common_note_version(struct common_settings *s, const char *version);
 
 /* Where tables go: stdout, unless the document has that. */
 FILE *common_out(const struct common_settings *s);
@@ -77,8 +78,9 @@ void common_clear_progress(const struct common_settings *s);
  * common_finish() - write the result and choose the exit code.
  * @rc: 0, or the -errno that ended the command, its sentence in @err.
  *
- * -EINVAL is a usage error: no document is written then. The noise since
- * common_init() goes into the context.
+ * -EINVAL is a usage error: no document is written then, nor after an
+ * interruption without any sample. The VMM and the noise since common_init()
+ * go into the context.
  */
 int common_finish(const char *command, const struct common_settings *s,
 		  struct result *result, int rc, struct error *err);

@@ -54,7 +54,8 @@ static void print_help(FILE *f)
 			commands[i].summary);
 	fprintf(f, "\nvmferry COMMAND --help explains each. Exit codes: 0 done "
 		   "and right; 1 what was\nmeasured failed; 2 usage; 77 cannot "
-		   "run here; 99 the kit itself broke.\n\nExample:\n"
+		   "run here; 99 the kit itself broke; 130 interrupted.\n\n"
+		   "Example:\n"
 		   "  vmferry migrate --ram 1G --cpus 2 --workload "
 		   "pattern=random,rate=100M,wss=512M\n");
 }

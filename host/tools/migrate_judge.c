@@ -9,16 +9,19 @@
 #include "base/units.h"
 #include "report/table.h"
 
-/* Damage that was done must be found: right pages, right names, no others. */
+/* Damage that was done must be found: right pages, right names, no others. Less
+ * of it than was asked for proves nothing. */
 static enum result_verdict judge_sabotage(const struct run_settings *run,
 					  const struct run_sample *s,
 					  struct result *result)
 {
-	if (s->damage.pages.nr < run->sabotage.count)
+	if (s->damage.pages.nr < run->sabotage.count) {
 		result_warn(result,
 			    "only %zu of %" PRIu64 " pages qualified for the "
 			    "sabotage: let the workload rewrite more, longer",
 			    s->damage.pages.nr, run->sabotage.count);
+		return RESULT_ERROR;
+	}
 	if (!s->score.missed.nr && !s->score.wrong_class.nr &&
 	    !s->score.invented.nr)
 		return RESULT_FAIL;

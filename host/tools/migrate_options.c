@@ -30,11 +30,19 @@ const struct option_spec migrate_options[] = {
 	  "cancel a migration that takes longer (default 2m)", NSEC_PER_MSEC, 0,
 	  NULL },
 	{ "verify", OPTION_STRING, AT(verify_text), "LIST",
-	  "switchover, inline, after (default inline,after)", 0, 0, NULL },
+	  "when to check, joined by commas (default inline,after):\n"
+	  "switchover (before the target runs), inline (by the guest,\n"
+	  "at work), after (all memory, at the end)",
+	  0, 0, NULL },
 	{ "sabotage", OPTION_STRING, AT(sabotage_text), "KIND[:COUNT]",
-	  "damage pages on purpose: skip-dirty, flip, zero,", 0, 0, NULL },
+	  "damage COUNT pages (default 1) on purpose:\n"
+	  "skip-dirty (forget to send a write), stale, flip, zero,\n"
+	  "misplace, tear; the verifier must find these and no others",
+	  0, 0, NULL },
 	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
-	  "setup, round:N, final-ram, state, ready, committed", 0, 0, NULL },
+	  "kill the target in that phase: setup, round:N, final-ram,\n"
+	  "state, ready, committed",
+	  0, 0, NULL },
 	{ "qemu-source", OPTION_STRING, AT(qemu_source), "PATH",
 	  "another QEMU for the source", 0, 0, NULL },
 	{ "qemu-target", OPTION_STRING, AT(qemu_target), "PATH",
@@ -63,6 +71,8 @@ const struct option_spec migrate_options[] = {
 	{ .name = NULL },
 };
 
+static const char default_verify[] = "inline,after";
+
 void migrate_defaults(struct migrate_settings *s)
 {
 	*s = (struct migrate_settings){
@@ -70,7 +80,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.before_ns = NSEC_PER_SEC,
 		.after_ns = NSEC_PER_SEC,
 		.timeout_ns = 120 * NSEC_PER_SEC,
-		.verify_text = "inline,after",
+		.verify_text = default_verify,
 		.seed = 1,
 		.hops = 1,
 	};
@@ -108,6 +118,26 @@ static int resolve_qemu(const struct migrate_settings *s,
 		rc = migrate_parse_parameters(&s->parameters, run->parameters,
 					      err);
 	return rc;
+}
+
+/* Inline is the workload's own check before it overwrites: one of the two
+ * words settles the other. */
+static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
+			   struct error *err)
+{
+	if (!(run->verify & RUN_VERIFY_INLINE)) {
+		s->common.workload.check = false;
+		return 0;
+	}
+	if (s->common.workload.check)
+		return 0;
+	if (s->verify_text != default_verify)
+		return error_set(err, -EINVAL,
+				 "--verify inline and workload check=off "
+				 "contradict each other");
+	run->verify &= ~(unsigned int)RUN_VERIFY_INLINE;
+	s->verify_text = "after";
+	return 0;
 }
 
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
@@ -148,9 +178,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = link_resolve(&s->common.link, run, err);
 	if (rc)
 		return rc;
-	/* Without inline nobody checks before overwriting. */
-	if (!(run->verify & RUN_VERIFY_INLINE))
-		s->common.workload.check = false;
+	rc = agree_on_inline(s, run, err);
+	if (rc)
+		return rc;
 	run->workload = s->common.workload;
 	return 0;
 }

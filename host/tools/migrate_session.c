@@ -141,6 +141,7 @@ static bool on_hop(void *ctx, const struct run_hop *hop)
 	common_clear_progress(&m->variant[0].s.common);
 	if (!hop->rc)
 		verdict = migrate_judge(hop->set, hop->sample, m->result);
+	common_note_version(&m->variant[0].s.common, hop->sample->vmm_version);
 	m->hop = hop->hop;
 	m->nr_hops++;
 	m->nr_failed += verdict != RESULT_PASS;
@@ -241,6 +242,22 @@ void migrate_session_print(struct migrate_session *m)
 			m->nr_failed);
 	if (m->nr_variants > 1)
 		migrate_print_difference(m->result, f);
+}
+
+void migrate_session_interrupted(struct migrate_session *m)
+{
+	const struct migrate_settings *s = &m->variant[0].s;
+	size_t nr = result_nr_samples(m->result);
+
+	if (s->for_ns && !s->repeat)
+		result_warn(m->result,
+			    "interrupted after %zu, before the time "
+			    "of --for was over",
+			    nr);
+	else
+		result_warn(m->result, "interrupted after %zu of %" PRIu64, nr,
+			    (s->repeat ? s->repeat : 1) * s->hops *
+				    m->nr_variants);
 }
 
 void migrate_session_exit(struct migrate_session *m)

@@ -50,6 +50,9 @@ int migrate_session_run(struct migrate_session *m, struct error *err);
 /* What is to be said of all runs together, if there were many. */
 void migrate_session_print(struct migrate_session *m);
 
+/* Warns in the result of what is missing there. */
+void migrate_session_interrupted(struct migrate_session *m);
+
 /* Frees what the session holds but its result. */
 void migrate_session_exit(struct migrate_session *m);
 

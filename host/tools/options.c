@@ -151,6 +151,21 @@ static int parse_option(const struct option_spec *o, const char *text,
 	}
 }
 
+/* One option; further lines of its help stand under the first. */
+static void print_option(const char *left, const char *text)
+{
+	int len;
+
+	for (;;) {
+		len = (int)strcspn(text, "\n");
+		printf("  %-32s %.*s\n", left, len, text);
+		if (!text[len])
+			return;
+		text += len + 1;
+		left = "";
+	}
+}
+
 static void print_help(const struct command_help *help,
 		       const struct option_spec *const *tables)
 {
@@ -164,9 +179,9 @@ static void print_help(const struct command_help *help,
 				continue;
 			snprintf(left, sizeof(left), "--%s %s", o->name,
 				 o->value ? o->value : "");
-			printf("  %-32s %s\n", left, o->help);
+			print_option(left, o->help);
 		}
-	printf("  %-32s %s\n", "--help", "this text");
+	print_option("--help", "this text");
 	if (help->examples)
 		printf("\nExamples:\n%s\n", help->examples);
 }

@@ -36,7 +36,7 @@ struct option_spec {
 	enum option_kind kind;
 	size_t offset; /* of the value in the settings */
 	const char *value; /* how --help calls the value */
-	const char *help;
+	const char *help; /* lines, parted by \n; NULL = not shown */
 	uint64_t min, max; /* SIZE, RATE, TIME, NUMBER; max 0 = no limit */
 	const char *const *choices; /* NULL-terminated */
 };

@@ -106,8 +106,8 @@ static json_t *cpu(const struct run_sample *s)
 
 	set_number(o, "source", s->source_cpu_s);
 	set_number(o, "target", s->target_cpu_s);
-	set(o, "compress", json_array());
-	set(o, "decompress", json_array());
+	set(o, "compress", json_null());
+	set(o, "decompress", json_null());
 	set(o, "source_threads", threads(&s->source_threads));
 	set(o, "target_threads", threads(&s->target_threads));
 	return o;
@@ -117,7 +117,8 @@ static json_t *dirty_rate(const struct run_sample *s)
 {
 	json_t *o = json_object();
 
-	set_number(o, "target_bytes_per_s", s->rate_target);
+	set_number(o, "target_bytes_per_s",
+		   s->rate_target > 0 ? s->rate_target : NAN);
 	set_number(o, "before_bytes_per_s", s->rate_before);
 	set_number(o, "during_bytes_per_s", s->rate_during);
 	set_number(o, "after_bytes_per_s", s->rate_after);
@@ -184,6 +185,9 @@ static json_t *integrity(const struct run_integrity *in)
 	set_integer(o, "pages_checked", in->pages_checked);
 	set_integer(o, "bytes_checked", in->bytes_checked);
 	set_number(o, "coverage_pct", in->coverage_pct);
+	set_integer(o, "rewritten_pages", in->rewritten_pages);
+	set_integer(o, "compared_bytes", in->compared_bytes);
+	set(o, "contradiction", result_string(in->contradiction));
 	set(o, "bad", classes);
 	set_integer(o, "unlisted", in->unlisted);
 	set_integer(o, "in_flight_pages", in->in_flight_pages);
@@ -251,70 +255,6 @@ static json_t *source_after(const struct run_survivor *v)
 	return o;
 }
 
-/* The value of a dotted key. */
-static json_t *at(json_t *object, const char *key)
-{
-	const char *dot = strchr(key, '.');
-
-	return dot ? at(json_object_getn(object, key, (size_t)(dot - key)),
-			dot + 1)
-		   : json_object_get(object, key);
-}
-
-/* Why a key can be null; of several answers the first that applies. */
-static void explain_nulls(const struct run_settings *set_,
-			  const struct run_sample *s, json_t *o,
-			  struct result *result)
-{
-	bool held =
-		(set_->verify & RUN_VERIFY_SWITCHOVER) || set_->sabotage.count;
-	const char *why_no_run =
-		s->completed ? NULL : "the migration did not complete";
-	const char *why_held =
-		held ? "the target was held back for a look at its memory"
-		     : NULL;
-	const struct {
-		const char *key, *reason;
-	} reasons[] = {
-		{ "downtime_ms", "no RESUME came from the target" },
-		{ "blackout_ms", "the workload made no step on both sides" },
-		{ "guest_gap_ms",
-		  "the guest's log of its longest gaps does not list this one: "
-		  "others were longer" },
-		{ "brownout_ms", "it needs a blackout figure" },
-		{ "waterfall.stop_ms", "the source did not say" },
-		{ "waterfall.final_ram_ms", "the source did not say" },
-		{ "waterfall.device_save_ms", "the source did not say" },
-		{ "waterfall.device_load_ms", "the target did not say" },
-		{ "waterfall.resume_ms", "the target did not say" },
-		{ "waterfall.first_step_ms",
-		  "the workload made no step on the target" },
-		{ "dirty_rate.before_bytes_per_s", "nothing was measured" },
-		{ "dirty_rate.during_bytes_per_s", "nothing was measured" },
-		{ "dirty_rate.after_bytes_per_s", "nothing was measured" },
-		{ "cpu_s.source", "nothing was measured" },
-		{ "cpu_s.target", "nothing was measured" },
-		{ "tsc_ran_during_stop",
-		  "the workload made no step on both sides" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		const char *why = why_no_run ? why_no_run
-				  : why_held ? why_held
-					     : reasons[i].reason;
-
-		if (json_is_null(at(o, reasons[i].key)))
-			result_warn_null(result, reasons[i].key, why);
-	}
-	result_warn_null(result, "busy_ratio", "nothing was compressed");
-	if (isnan(s->integrity.coverage_pct))
-		result_warn_null(result, "integrity.coverage_pct",
-				 why_no_run ? why_no_run
-					    : "the host took no look: see "
-					      "--verify");
-}
-
 json_t *sample_json(const struct run_settings *settings,
 		    const struct run_sample *s, struct result *result)
 {
@@ -344,6 +284,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "waterfall", waterfall(s));
 	set(o, "tsc_ran_during_stop",
 	    s->tsc_ran < 0 ? json_null() : json_boolean(s->tsc_ran));
+	set(o, "guest_lost", json_boolean(s->guest_lost));
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
@@ -355,6 +296,12 @@ json_t *sample_json(const struct run_settings *settings,
 	if (s->avx_left_out)
 		result_warn(result, "vcpu_state leaves AVX out: the VMM's CPU "
 				    "model has none (--cpu chooses another)");
-	explain_nulls(settings, s, o, result);
+	if (s->integrity.rewritten_pages)
+		result_warn(result,
+			    "%" PRIu64 " pages were rewritten after the "
+			    "switchover before anybody looked at them: verify "
+			    "inline or switchover too",
+			    s->integrity.rewritten_pages);
+	sample_explain_nulls(settings, s, o, result);
 	return o;
 }

@@ -16,6 +16,11 @@
 json_t *sample_json(const struct run_settings *settings,
 		    const struct run_sample *sample, struct result *result);
 
+/* What sample_json() does of that: @object is the sample so far. */
+void sample_explain_nulls(const struct run_settings *settings,
+			  const struct run_sample *sample, json_t *object,
+			  struct result *result);
+
 /* The figures that `summary` is computed of. */
 extern const char *const sample_figures[];
 extern const size_t sample_nr_figures;

@@ -179,6 +179,13 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 		fprintf(f, "%.4g %%", in->coverage_pct);
 	fprintf(f, ", %zu bad\n", in->findings.nr);
 	print_findings(&in->findings, f);
+	if (in->contradiction[0])
+		fprintf(f, "  %s\n", in->contradiction);
+	if (in->rewritten_pages)
+		fprintf(f,
+			"  %" PRIu64 " pages were rewritten before anybody "
+			"looked: verify inline or switchover too\n",
+			in->rewritten_pages);
 	if (s->state_compared)
 		fprintf(f,
 			"  vCPU state: %" PRIu64 " values compared, %" PRIu64
@@ -244,7 +251,7 @@ static void print_vantage(const struct run_settings *set,
 void sample_print(const struct run_settings *settings,
 		  const struct run_sample *s, FILE *f)
 {
-	if (!s->completed)
+	if (!s->completed || s->guest_lost)
 		fprintf(f, "The migration failed: %s\n",
 			s->failure[0] ? s->failure : "no reason given");
 	print_rounds(s, f);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Does a guest go to and fro at work, and are soaks, comparisons and failure
 # bundles what they say?
+# shellcheck disable=SC2016 # jq has its own $
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -25,6 +26,7 @@ went()
 		([.integrity.bad[]] | add == 0)] | all' || good=1
 	is '.samples[-1].integrity | .coverage_pct == 100 and
 		(.verified | contains(["after"]))' || good=1
+	documented || good=1
 	clean || good=1
 	result $good "$hops hops: $*"
 }
@@ -51,10 +53,16 @@ fi
 good=0
 # shellcheck disable=SC2086 # words
 run migrate $common --vmm mini --workload "$work" --hops 2 --before 500ms \
-	--after 500ms --sabotage stale:2 --json "$dir/r.json"
+	--after 500ms --sabotage stale:2 --bundle "$dir/bad" --json "$dir/r.json"
 [ "$rc" -eq 1 ] || good=1
 is '.samples | length == 2 and .[0].sabotage == null and
 	(.[1].sabotage | .found == 2 and .invented == [])' || good=1
+# One epoch: the working set was filled once, the state planted at each hop.
+[ "$(cat "$dir"/bad/*.console | grep -c 'event filled epoch=1')" -eq 1 ] ||
+	good=1
+[ "$(cat "$dir"/bad/*.console | grep -c 'ok planted=')" -eq 2 ] || good=1
+rm -rf "$dir/bad"
+documented || good=1
 clean || good=1
 result $good "sabotage strikes at the last hop and is found"
 
@@ -66,6 +74,7 @@ run migrate $common --vmm mini --workload "$work" --hops 2 \
 [ "$rc" -eq 1 ] || good=1
 is '.samples | length == 2 and .[0].completed and .[1].completed == false and
 	.[1].source_after.running' || good=1
+documented || good=1
 clean || good=1
 result $good "a target killed at the last hop: the source goes on"
 
@@ -83,9 +92,11 @@ is '.summary.total_ms.n == 4 and .summary_by_variant.a.total_ms.n == 2 and
 	.summary_by_variant.b.total_ms.n == 2' || good=1
 is '.difference | .method != "" and (.figures.total_ms | .n == 2 and
 	.ci95_low == null)' || good=1
+# shellcheck disable=SC2016 # of jq
 is '[.samples[].total_ms] as $t | .difference.figures.total_ms.median as $d |
 	($d - (($t[1] - $t[0]) + ($t[3] - $t[2])) / 2) | fabs < 0.001' || good=1
 grep -q '^total_ms' "$dir/out" || good=1
+documented || good=1
 clean || good=1
 result $good "two pairs of A and B"
 
@@ -98,6 +109,7 @@ begin=$SECONDS
 took=$((SECONDS - begin))
 [ $took -ge 8 ] && [ $took -lt 40 ] || good=1
 is '.samples | length >= 4 and (map(.completed) | all)' || good=1
+documented || good=1
 clean || good=1
 result $good "a soak of 8 s: $took s"
 
@@ -111,6 +123,7 @@ exit "$rc")
 is '.samples | length == 1' || good=1
 [ -s "$(echo "$dir"/vmferry-failure-*Z/replay.sh)" ] || good=1
 rm -rf "$dir"/vmferry-failure-*Z
+documented || good=1
 clean || good=1
 result $good "a soak stops at the first failure"
 
@@ -122,8 +135,8 @@ run migrate $common --vmm mini --workload "$work" --before 500ms --seed 7 \
 [ "$rc" -eq 1 ] && grep -q 'Failure bundle: .*bad bundle' "$dir/out" || good=1
 is '.bundle | endswith("/bad bundle")' || good=1
 for file in result.json params.json source.log target.log source.console \
-	target.console source-migrate.json target-migrate.json \
-	bad-pages.json replay.sh; do
+	target.console earlier.log earlier.console source-migrate.json \
+	target-migrate.json bad-pages.json replay.sh; do
 	[ -e "$dir/bad bundle/$file" ] || { echo "# no $file"; good=1; }
 done
 [ "$(jq '[.[] | select(.differs_now)] | length' \

@@ -20,6 +20,7 @@ for phase in $phases; do
 	is '.samples[0].source_after | .running and
 		([.integrity.bad[]] | add == 0) and
 		.integrity.coverage_pct == 100' || good=1
+	documented || good=1
 	clean || good=1
 	result $good "killed at $phase: the source goes on, every byte right"
 done
@@ -31,6 +32,7 @@ run migrate $common --workload rate=60M,wss=64M \
 [ "$rc" -eq 1 ] || good=1
 is '.samples[0] | .completed == false and .two_runners == false and
 	.source_after.running == false' || good=1
+documented || good=1
 clean || good=1
 result $good "killed after go: the source stands still"
 finish

@@ -53,6 +53,7 @@ for ((i = 0; i < cuts; i++)); do
 	is '.samples[0] | .completed == false and .source_after.running and
 		([.source_after.integrity.bad[]] | add == 0)' || good=1
 	is ".samples[0].wire_bytes == $cut" || good=1
+	documented || good=1
 	clean || good=1
 	result $good "$vmm, cut after $cut bytes: the source goes on"
 done

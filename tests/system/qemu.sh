@@ -29,11 +29,30 @@ if [ "$level" = all ]; then
 fi
 common='--vmm qemu --ram 256M --before 300ms --after 300ms'
 
+# run, once more where QEMU's known defect struck: under TCG about one migration
+# in 25 loses the last writes to hot pages (docs/findings.md), which vmferry
+# rightly calls a failure. A defect of ours would strike every time.
+run_again()
+{
+	run "$@"
+	case $* in
+	*tcg*)
+		if jq -e '.samples[0] | .guest_lost or
+			.integrity.contradiction != "" or
+			.integrity.bad.future > 0' "$dir/r.json" \
+			>/dev/null 2>&1; then
+			echo "# QEMU's TCG lost writes: once more"
+			run "$@"
+		fi
+		;;
+	esac
+}
+
 for machine in "${machines[@]}"; do
 	for mode in "${modes[@]}"; do
 		good=0
 		# shellcheck disable=SC2086 # words
-		run migrate $common $machine $mode --json "$dir/r.json" \
+		run_again migrate $common $machine $mode --json "$dir/r.json" \
 			--workload rate=20M,wss=32M,content=r:4
 		[ "$rc" -eq 0 ] || good=1
 		is '.verdict == "pass"' || good=1
@@ -48,18 +67,20 @@ for machine in "${machines[@]}"; do
 				any(test("multifd counts"))' || good=1
 			;;
 		esac
+		documented || good=1
 		clean || good=1
 		result $good "${machine#* } ${machine%% --m*} ${mode:-plain}"
 	done
 	for kind in "${kinds[@]}"; do
 		good=0
 		# shellcheck disable=SC2086 # words
-		run migrate $common $machine --sabotage "$kind:2" \
+		run_again migrate $common $machine --sabotage "$kind:2" \
 			--json "$dir/r.json" --before 700ms --after 700ms \
 			--workload rate=50M,wss=48M
 		[ "$rc" -eq 1 ] || good=1
 		is '.samples[0].sabotage | .found == 2 and .missed == [] and
 			.wrong_class == [] and .invented == []' || good=1
+		documented || good=1
 		clean || good=1
 		result $good "$machine, sabotage $kind"
 	done

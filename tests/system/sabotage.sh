@@ -28,7 +28,19 @@ for ((i = 0; i < count; i++)); do
 	is '.verdict == "fail"' || good=1
 	is ".samples[0].sabotage | .found == $pages and .missed == [] and
 		.wrong_class == [] and .invented == []" || good=1
+	documented || good=1
 	clean || good=1
 	result $good "$kind:$pages $pattern $write $content, $look, seed $i"
 done
+
+# Less damage than was asked for proves nothing: not even that one is found.
+good=0
+run migrate --ram 64M --before 200ms --after 200ms --sabotage flip:3 \
+	--json "$dir/r.json" --workload wss=4K,rate=1M
+[ "$rc" -eq 99 ] || good=1
+is '.verdict == "error" and (.samples[0].sabotage.gfns | length) < 3 and
+	any(.warnings[]; test("of 3 pages qualified"))' || good=1
+documented || good=1
+clean || good=1
+result $good "fewer pages than COUNT: the run is in error ($rc)"
 finish

@@ -38,6 +38,10 @@ refused 2 '--sabotage|sabotage' migrate --sabotage flip:0
 refused 2 'switchover, inline' migrate --verify never
 refused 2 'kill-target@PHASE' migrate --fault kill-target@lunch
 refused 2 'cannot be written' migrate --json /nonexistent/r.json
+refused 2 'takes a file' migrate --json ''
+refused 2 'takes a file' doctor --json=
+refused 2 'console is for --vmm mini' boot --vmm qemu --console
+refused 2 'leave out --json' boot --vmm mini --console --json "$dir/r.json"
 refused 2 'is a directory' migrate --json "$dir"
 refused 2 'cannot read --kernel' migrate --kernel /nonexistent
 refused 2 'takes a time' migrate --downtime-limit 300
@@ -45,14 +49,18 @@ refused 2 'boots nothing' vmm --incoming defer --append x=1
 refused 2 'neither unix:PATH nor' vmm --qmp nowhere
 
 printf 'not an ELF file at all' >"$dir/bad.elf"
-refused 2 . boot --kernel "$dir/bad.elf"
+refused 2 '^vmferry boot: [^:]*image' boot --kernel "$dir/bad.elf"
 "$vmferry" vmm --qmp "unix:$dir/bad.sock" --serial none &
 busy=$!
 for _ in $(seq 200); do [ -S "$dir/bad.sock" ] && break; sleep 0.02; done
+! clean 2>/dev/null
+result $? "a VMM that is left running is seen"
+spared=$busy
 refused 2 'Address already in use' vmm --qmp "unix:$dir/bad.sock"
-kill $busy
-wait $busy
+kill "$busy"
+wait "$busy"
 result $? "SIGTERM ends the mini VMM cleanly"
+spared=
 [ ! -e "$dir/bad.sock" ]
 result $? "its socket is gone"
 
@@ -60,6 +68,14 @@ run migrate --dry-run --ram 1G --workload rate=100M
 [ "$rc" -eq 0 ] && jq -e '.ram_bytes == 1073741824 and
 	.workload.rate_bytes_per_s == 104857600' "$dir/out" >/dev/null
 result $? "--dry-run prints the resolved configuration"
+run migrate --help
+good=0
+[ "$(awk 'length > 100' "$dir/out" | wc -l)" -eq 0 ] || good=1
+for word in pattern= rate= wss= write= content= check= seed= skip-dirty stale \
+	flip zero misplace tear 130; do
+	grep -q -- "$word" "$dir/out" || good=1
+done
+result $good "--help says all words of --workload and --sabotage"
 for command in '' migrate boot vmm doctor; do
 	# shellcheck disable=SC2086 # no word, or one
 	run $command --help

@@ -19,7 +19,7 @@
 static void target_address(struct link *link, bool tcp)
 {
 	static unsigned int nr;
-	struct sockaddr_in addr;
+	struct sockaddr_in addr = { 0 };
 	socklen_t bytes = sizeof(addr);
 
 	snprintf(link->target, sizeof(link->target),

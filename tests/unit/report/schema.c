@@ -95,6 +95,9 @@ static bool members_fit(const json_t *schema, const json_t *value,
 		rule = json_object_get(properties, key);
 		if (!rule)
 			rule = others;
+		if (!rule && properties)
+			return wrong(at, "has, and the schema does not know,",
+				     key);
 		snprintf(path, sizeof(path), "%s.%s", at->path, key);
 		if (rule &&
 		    !schema_fits(rule, member, path, at->why, at->bytes))

@@ -9,7 +9,8 @@
 
 /*
  * type, enum, required, properties, additionalProperties (a schema), items.
- * Writes what is wrong, and where, into @why. A schema with any other word is
+ * A key that an object's properties do not name is wrong too, unlike in JSON
+ * Schema: whoever writes it must describe it. Writes what is wrong, and where, into @why. A schema with any other word is
  * wrong too: it would promise what nobody checks.
  */
 bool schema_fits(const json_t *schema, const json_t *value, const char *path,

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a figure of a sample is null. */
+#include <math.h>
+#include <string.h>
+
+#include "tools/sample_json.h"
+
+/* The value of a dotted key. */
+static json_t *at(json_t *object, const char *key)
+{
+	const char *dot = strchr(key, '.');
+
+	return dot ? at(json_object_getn(object, key, (size_t)(dot - key)),
+			dot + 1)
+		   : json_object_get(object, key);
+}
+
+enum why_more {
+	WHY_HELD = 1, /* or: the target was held back */
+	WHY_ALWAYS = 2, /* whether the migration completed or not */
+};
+
+struct why {
+	const char *key, *reason;
+	unsigned int more;
+};
+
+static const struct why reasons[] = {
+	{ "total_ms", "the source never said that it had completed", 0 },
+	{ "setup_ms", "the source never said that it was active", 0 },
+	{ "downtime_ms", "no STOP or no RESUME came", WHY_HELD },
+	{ "blackout_ms", "the workload made no step on both sides", WHY_HELD },
+	{ "guest_gap_ms",
+	  "the guest's log of its longest gaps does not list this one: others "
+	  "were longer",
+	  WHY_HELD },
+	{ "brownout_ms", "there was no rate before to compare with", 0 },
+	{ "sampler_resolution_ms", "nothing was sampled", 0 },
+	{ "wire_bytes", "this VMM does not count its bytes, and --relay is off",
+	  WHY_ALWAYS },
+	{ "state_bytes", "this VMM does not say", WHY_ALWAYS },
+	{ "connections", "only a relay counts them: --relay on", WHY_ALWAYS },
+	{ "waterfall.stop_ms", "this source does not give the moment", 0 },
+	{ "waterfall.final_ram_ms", "this source does not give the moment", 0 },
+	{ "waterfall.device_save_ms", "this source does not give the moment",
+	  0 },
+	{ "waterfall.device_load_ms", "this VMM does not give the moment", 0 },
+	{ "waterfall.resume_ms", "this target does not give the moment",
+	  WHY_HELD },
+	{ "dirty_rate.before_bytes_per_s", "there was no warm-up", WHY_ALWAYS },
+	{ "dirty_rate.during_bytes_per_s", "nothing was measured", 0 },
+	{ "dirty_rate.after_bytes_per_s", "nothing was measured", 0 },
+	{ "cpu_s.source", "its threads could not be seen", WHY_ALWAYS },
+	{ "cpu_s.target", "its threads could not be seen", WHY_ALWAYS },
+	{ "tsc_ran_during_stop", "the workload made no step on both sides", 0 },
+	{ "vmm_reported", "the source said nothing", WHY_ALWAYS },
+};
+
+static const char *reason(const struct why *why, const struct run_sample *s,
+			  bool held)
+{
+	if (why->more & WHY_ALWAYS)
+		return why->reason;
+	if (!s->completed)
+		return "the migration did not complete";
+	if (held && (why->more & WHY_HELD))
+		return "the target was held back for a look at its memory";
+	return why->reason;
+}
+
+static void explain_rounds(json_t *rounds, struct result *result)
+{
+	static const char silent[] =
+		"this VMM announces a round and does not say what was in it";
+	static const struct why keys[] = {
+		{ "rounds.duration_ms",
+		  "the migration failed in this round, and none followed", 0 },
+		{ "rounds.pages", silent, 0 },
+		{ "rounds.zero_pages", silent, 0 },
+		{ "rounds.wire_bytes",
+		  "this VMM does not count its bytes, and --relay is off", 0 },
+		{ "rounds.dirty_pages_after", silent, 0 },
+	};
+	json_t *round;
+	size_t i, k;
+
+	json_array_foreach (rounds, i, round)
+		for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			if (json_is_null(json_object_get(
+				    round, strchr(keys[k].key, '.') + 1)))
+				result_warn_null(result, keys[k].key,
+						 keys[k].reason);
+}
+
+/* The keys whose reason is more than a row of the table. */
+static void explain_special(const struct run_settings *set_,
+			    const struct run_sample *s, bool held, json_t *o,
+			    struct result *result)
+{
+	const struct why step = {
+		.key = "waterfall.first_step_ms",
+		.reason = isnan(s->blackout_ms)
+				  ? "the workload made no step on the target"
+				  : "this target does not give the moment in "
+				    "which it started its vCPUs",
+		.more = WHY_HELD,
+	};
+	const struct why coverage = {
+		.reason = "the host took no look: see --verify",
+	};
+	bool qemu = set_->kind == DRIVE_QEMU;
+
+	if (json_is_null(at(o, step.key)))
+		result_warn_null(result, step.key, reason(&step, s, held));
+	if (!set_->workload.rate_bytes_per_s)
+		result_warn_null(result, "dirty_rate.target_bytes_per_s",
+				 "rate=0 is as fast as it goes");
+	result_warn_null(result, "busy_ratio",
+			 qemu ? "compression threads are not told apart: see "
+				"cpu_s.source_threads"
+			      : "nothing was compressed");
+	result_warn_null(result, "cpu_s.compress",
+			 qemu ? "see cpu_s.source_threads"
+			      : "nothing was compressed");
+	result_warn_null(result, "cpu_s.decompress",
+			 qemu ? "see cpu_s.target_threads"
+			      : "nothing was compressed");
+	explain_rounds(s->rounds, result);
+	if (s->source.checked && isnan(s->source.integrity.coverage_pct))
+		result_warn_null(result, "source_after.integrity.coverage_pct",
+				 "the source had handed over: it stands "
+				 "still, and nobody looks at its memory");
+	if (isnan(s->integrity.coverage_pct))
+		result_warn_null(result, "integrity.coverage_pct",
+				 reason(&coverage, s, false));
+}
+
+/* Of several reasons the first that applies. */
+void sample_explain_nulls(const struct run_settings *set_,
+			  const struct run_sample *s, json_t *o,
+			  struct result *result)
+{
+	/* Damage by the engine itself (skip-dirty) needs no look. */
+	bool held = (set_->verify & RUN_VERIFY_SWITCHOVER) ||
+		    (set_->sabotage.count &&
+		     set_->sabotage.kind != SABOTAGE_SKIP_DIRTY);
+	size_t i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (json_is_null(at(o, reasons[i].key)))
+			result_warn_null(result, reasons[i].key,
+					 reason(&reasons[i], s, held));
+	explain_special(set_, s, held, o, result);
+}
