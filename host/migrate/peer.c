@@ -25,7 +25,7 @@ int peer_lost(struct peer *p, int rc)
 int peer_receive(struct peer *p, struct wire_header *ret_header)
 {
 	uint8_t bytes[WIRE_HEADER_BYTES];
-	struct wire_header h;
+	struct wire_header h = { .type = WIRE_NR_TYPES };
 	int rc = channel_read_all(p->ch, bytes, sizeof(bytes));
 
 	if (rc)
@@ -135,7 +135,7 @@ int peer_send_round(struct peer *p, enum wire_type type,
 
 int peer_expect(struct peer *p, enum wire_type type)
 {
-	struct wire_header h;
+	struct wire_header h = { .type = WIRE_NR_TYPES };
 	int rc = receive_reply(p, &h);
 
 	if (rc || h.type == type)
@@ -154,7 +154,7 @@ int peer_expect_flags(struct peer *p, enum wire_type type, uint64_t max)
 
 int peer_interrupted(struct peer *p)
 {
-	struct wire_header h;
+	struct wire_header h = { .type = WIRE_NR_TYPES };
 	int rc = receive_reply(p, &h);
 
 	if (rc)
