@@ -106,7 +106,7 @@ static char plain(char byte)
 static void *read_lines(void *arg)
 {
 	struct console *c = arg;
-	char line[CONSOLE_LINE_BYTES], chunk[512];
+	char line[CONSOLE_LINE_BYTES] = "", chunk[512];
 	size_t used = 0;
 	ssize_t n, i;
 

@@ -65,7 +65,7 @@ void common_init(struct common_settings *s)
 static int map_kernel(struct common_settings *s, struct error *err)
 {
 	int fd = open(s->kernel, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st;
+	struct stat st = { .st_size = 0 };
 
 	if (fd < 0 || fstat(fd, &st))
 		rc = -errno;

@@ -77,7 +77,7 @@ static int split_pair(const char *option, const char *text, char *name,
 int migrate_parse_capabilities(const struct option_list *list, json_t *ret,
 			       struct error *err)
 {
-	const char *value;
+	const char *value = "";
 	unsigned int i;
 	char name[64];
 	int rc;
@@ -113,7 +113,7 @@ static json_t *parameter_value(const char *text)
 int migrate_parse_parameters(const struct option_list *list, json_t *ret,
 			     struct error *err)
 {
-	const char *value;
+	const char *value = "";
 	unsigned int i;
 	char name[64];
 	int rc;

@@ -45,9 +45,13 @@ int words_split(const char *text, char ***ret_words, int *ret_nr,
 		if (!*text)
 			break;
 		text = take_word(text, word);
-		if (!text)
-			rc = error_set(err, -EINVAL, "a quote is not closed");
-		else if (!(words[nr++] = strdup(word)))
+		if (!text) {
+			error_set(err, -EINVAL, "a quote is not closed");
+			rc = -EINVAL;
+			break;
+		}
+		words[nr] = strdup(word);
+		if (!words[nr++])
 			rc = -ENOMEM;
 	}
 	if (!words || !word)
