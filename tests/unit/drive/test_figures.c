@@ -250,6 +250,8 @@ static void test_clean(void **state)
 	run_sample_init(&s);
 	assert_false(run_sample_clean(&s)); /* not completed */
 	s.completed = true;
+	assert_false(run_sample_clean(&s)); /* no state was compared */
+	s.state_compared = 30;
 	assert_true(run_sample_clean(&s));
 	s.integrity.coverage_pct = 99.99;
 	assert_false(run_sample_clean(&s));
