@@ -6,7 +6,7 @@
 # /dev/kvm too.
 set -u
 
-vmferry=$1
+vmferry=$(realpath "$1")
 check_result=${2:-}
 schema=${3:-}
 level=${VMFERRY_TEST_LEVEL:-quick}
