@@ -104,6 +104,9 @@ all()
 		run valgrind "$build" "${unit[@]}" --timeout-multiplier 20 \
 			--wrapper "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
 	fi
+	# What follows repeats the tests under other conditions: the hundreds of
+	# runs that only time limits are done.
+	export VMFERRY_TEST_LEVEL=quick
 	configure_and_build "$build-asan" -Db_sanitize=address,undefined \
 		-Db_lundef=false &&
 		run asan "$build-asan" "${code[@]}" --timeout-multiplier 4
