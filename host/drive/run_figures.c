@@ -176,12 +176,15 @@ static double brownout(const struct run *r)
 
 /* Work of the VMM, not of the guest: all threads but the vCPUs' (mini: vcpuN,
  * QEMU: CPU N/KVM, CPU N/TCG). */
-static double cpu_s(const struct threads *t)
+static double cpu_s(const struct threads *t, const uint64_t cpu_ns[2])
 {
 	uint64_t guest =
 		threads_span_ns(t, "vcpu") + threads_span_ns(t, "CPU ");
+	uint64_t all = cpu_ns[1] - cpu_ns[0];
 
-	return t->nr ? (double)(threads_span_ns(t, "") - guest) / 1e9 : NAN;
+	/* By the process's clock: a thread that ended since the last look at
+	 * them is in it, which the threads' own times are not. */
+	return t->nr ? (double)(all > guest ? all - guest : 0) / 1e9 : NAN;
 }
 
 /* The relay's word goes before the engine's own channels. */
@@ -207,8 +210,8 @@ void run_figures(struct run *r)
 	take_wire(r);
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
 	o->downtime_ms = between(r->stop_ns, r->resume_ns);
-	o->source_cpu_s = cpu_s(&r->source_threads);
-	o->target_cpu_s = cpu_s(&r->target_threads);
+	o->source_cpu_s = cpu_s(&r->source_threads, r->source_cpu_ns);
+	o->target_cpu_s = cpu_s(&r->target_threads, r->target_cpu_ns);
 	o->source_threads = r->source_threads;
 	o->target_threads = r->target_threads;
 	if (r->have_seen) {

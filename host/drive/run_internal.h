@@ -51,6 +51,8 @@ struct run {
 	/* Events, on arrival; 0 = none. */
 	uint64_t active_ns, stop_ns, resume_ns, done_ns;
 	struct threads source_threads, target_threads;
+	/* CPU time of the processes, at the beginning and at the end. */
+	uint64_t source_cpu_ns[2], target_cpu_ns[2];
 	json_t *source_stats, *target_stats; /* query-migrate, at the end */
 };
 

@@ -166,6 +166,8 @@ static void look_at_threads(struct run *r, bool begin)
 {
 	threads_look(&r->source_threads, r->source.pid, begin);
 	threads_look(&r->target_threads, r->target.pid, begin);
+	r->source_cpu_ns[!begin] = drive_vm_cpu_ns(&r->source);
+	r->target_cpu_ns[!begin] = drive_vm_cpu_ns(&r->target);
 }
 
 /* Polls the source until the migration has ended; its last word stays in
