@@ -145,10 +145,11 @@ static void cmd_stats(char *words)
 			       1000000, us);
 	console_print("ok state=%s epoch=%u steps=%lu filled=%lu bad=%lu "
 		      "rate_target_bytes_per_s=%lu rate_bytes_per_s=%lu "
-		      "elapsed_ms=%lu",
+		      "elapsed_ms=%lu check=%u",
 		      state_name(), control_area()->epoch.epoch, t.steps,
 		      t.filled, t.bad, control_area()->rate_bytes_per_s, rate,
-		      tsc_to_us(now - shell.start_tsc) / 1000);
+		      tsc_to_us(now - shell.start_tsc) / 1000,
+		      control_area()->check);
 	shell.seen_steps = t.steps;
 	shell.seen_tsc = now;
 }

@@ -200,6 +200,38 @@ static void take_wire(struct run *r)
 	r->out->nr_connections = stats.nr_connections;
 }
 
+/* By arrival on one host; else by the hosts' own stamps, which are not late by
+ * the way to us, and what is known of their clocks. */
+static void take_downtime(struct run *r)
+{
+	struct run_sample *o = r->out;
+
+	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	if (!r->source.blind && !r->target.blind)
+		return;
+	if (!clock_offset_between(&r->source_clock, &r->target_clock,
+				  &o->clock_offset_us,
+				  &o->clock_offset_error_us)) {
+		o->clock_offset_us = o->clock_offset_error_us = NAN;
+		return;
+	}
+	if (r->stop_ns && r->resume_ns && r->stop_sent_us >= 0 &&
+	    r->resume_sent_us >= 0)
+		o->downtime_ms =
+			(double)(clock_offset_ours_ns(&r->target_clock,
+						      r->resume_sent_us) -
+				 clock_offset_ours_ns(&r->source_clock,
+						      r->stop_sent_us)) /
+			1e6;
+}
+
+/* Pieces that begin on one host's clock and end on another's are none. */
+static void drop_waterfall(struct run *r)
+{
+	if (r->source.blind || r->target.blind)
+		r->out->device_load_ms = r->out->first_step_ms = NAN;
+}
+
 void run_figures(struct run *r)
 {
 	struct run_sample *o = r->out;
@@ -209,7 +241,7 @@ void run_figures(struct run *r)
 	o->setup_ms = between(r->begin.ns, r->active_ns);
 	take_wire(r);
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
-	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	take_downtime(r);
 	o->source_cpu_s = cpu_s(&r->source_threads, r->source_cpu_ns);
 	o->target_cpu_s = cpu_s(&r->target_threads, r->target_cpu_ns);
 	o->source_threads = r->source_threads;
@@ -232,5 +264,6 @@ void run_figures(struct run *r)
 	if (!json_array_size(o->rounds))
 		take_announced_rounds(r);
 	take_waterfall(r);
+	drop_waterfall(r);
 	o->vmm_reported = json_incref(r->source_stats);
 }

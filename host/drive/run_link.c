@@ -36,7 +36,7 @@ static int pick_address(struct run *r)
 
 static int start_relay(struct run *r, struct error *err)
 {
-	bool tcp = !strcmp(r->set->transport, "tcp");
+	bool tcp = !strncmp(r->address, "tcp:", 4);
 	struct relay_params params = r->set->relay_params;
 	char listen[200];
 	int rc;
@@ -54,8 +54,13 @@ static int start_relay(struct run *r, struct error *err)
 
 int run_link_open(struct run *r, struct error *err)
 {
-	int rc = pick_address(r);
+	int rc = 0;
 
+	if (r->set->attach.uri)
+		snprintf(r->address, sizeof(r->address), "%s",
+			 r->set->attach.uri);
+	else
+		rc = pick_address(r);
 	if (rc)
 		return error_set(err, rc, "no free TCP port on the loopback");
 	memcpy(r->link, r->address, sizeof(r->link));

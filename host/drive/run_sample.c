@@ -41,11 +41,13 @@ void run_sample_init(struct run_sample *o)
 		*figures[i] = NAN;
 	o->tsc_ran = -1;
 	o->rounds = json_array();
+	o->notes = json_array();
 }
 
 void run_sample_exit(struct run_sample *o)
 {
 	json_decref(o->rounds);
+	json_decref(o->notes);
 	json_decref(o->vmm_reported);
 	findings_exit(&o->integrity.findings);
 	findings_exit(&o->source.integrity.findings);
@@ -64,6 +66,6 @@ static bool is_clean(const struct run_integrity *in)
 bool run_sample_clean(const struct run_sample *o)
 {
 	return o->completed && !o->guest_lost && !o->two_runners &&
-	       is_clean(&o->integrity) && o->state_compared &&
-	       !o->state_differing;
+	       is_clean(&o->integrity) &&
+	       (o->state_compared || o->state_unseen) && !o->state_differing;
 }

@@ -69,6 +69,8 @@ int link_resolve(struct link_choice *c, struct run_settings *run,
 			"impair the link: drop the --link-... options");
 	run->relay = c->relay == RELAY_ON || impaired ||
 		     (c->relay == RELAY_AUTO && run->kind == DRIVE_QEMU);
+	run->relay_auto = c->relay == RELAY_AUTO && !impaired;
+	run->relay_needed = impaired;
 	run->relay_params = (struct relay_params){
 		.rate_bytes_per_s = c->rate_bytes_per_s,
 		.delay_ns = c->delay_ns,
