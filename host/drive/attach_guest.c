@@ -9,7 +9,7 @@
 #include "drive/console.h"
 #include "drive/guest_view.h"
 
-#define REPLY_TIMEOUT_MS 5000
+#define REPLY_TIMEOUT_MS 3000
 #define FILL_TIMEOUT_NS (600 * NSEC_PER_SEC)
 
 static int ask(struct drive_vm *vm, const char *line,
@@ -70,20 +70,6 @@ static int find_guest(struct drive_vm *vm, struct error *err)
 			 vm->name);
 }
 
-static int await_filled(struct drive_vm *vm, struct attach_stats *stats,
-			struct error *err)
-{
-	uint64_t deadline = clock_now_ns() + FILL_TIMEOUT_NS;
-	int rc = attach_stats(vm, stats, err);
-
-	while (!rc && !strcmp(stats->state, "filling") &&
-	       clock_now_ns() < deadline) {
-		clock_sleep_until_ns(clock_now_ns() + 50 * NSEC_PER_MSEC);
-		rc = attach_stats(vm, stats, err);
-	}
-	return rc;
-}
-
 /* Without a console its control area tells. */
 static int read_stats(struct drive_vm *vm, struct attach_stats *ret,
 		      struct error *err)
@@ -109,6 +95,29 @@ static int read_stats(struct drive_vm *vm, struct attach_stats *ret,
 		ret->bad += view.vcpu[i].nr_bad;
 	guest_view_exit(&view);
 	return 0;
+}
+
+static int look(struct drive_vm *vm, struct attach_stats *stats,
+		struct error *err)
+{
+	return vm->console ? attach_stats(vm, stats, err)
+			   : read_stats(vm, stats, err);
+}
+
+static int await_filled(struct run *r, struct attach_stats *stats,
+			struct error *err)
+{
+	uint64_t deadline = clock_now_ns() + FILL_TIMEOUT_NS;
+	int rc = look(&r->source, stats, err);
+
+	while (!rc && !strcmp(stats->state, "filling") &&
+	       clock_now_ns() < deadline) {
+		rc = run_sleep(r, &r->source,
+			       clock_now_ns() + 50 * NSEC_PER_MSEC, err);
+		if (!rc)
+			rc = look(&r->source, stats, err);
+	}
+	return rc;
 }
 
 static int keep_workload(struct run *r, struct run_settings *set,
@@ -156,8 +165,7 @@ int attach_ready_guest(struct run *r, struct run_settings *set,
 				 "cannot be seen: %s",
 				 r->target.blind_why);
 	if (!rc)
-		rc = vm->console ? await_filled(vm, &stats, err)
-				 : read_stats(vm, &stats, err);
+		rc = await_filled(r, &stats, err);
 	if (rc)
 		return rc;
 	r->bad_before = stats.bad;

@@ -12,7 +12,7 @@
 #include "qmp/client.h"
 
 #define DIAL_TIMEOUT_MS 5000
-#define GREETING_TIMEOUT_MS 5000
+#define GREETING_TIMEOUT_MS 3000
 
 /* A path is a UNIX socket's. */
 static void whole_address(const char *qmp, char address[256])

@@ -112,6 +112,7 @@ static int after_success(struct run *r, struct error *err)
 	if (r->again.ns && r->source.blind)
 		run_mark(r, &r->target, &r->target_count, &r->again);
 	stop_sampler(r, true);
+	run_see_late(r);
 	run_stage(r, "after");
 	rc = run_sleep(r, &r->target, clock_now_ns() + r->set->after_ns, err);
 	if (rc)

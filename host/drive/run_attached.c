@@ -126,6 +126,24 @@ bool run_goes_on(struct run *r, struct drive_vm *vm,
 	return moved;
 }
 
+void run_see_late(struct run *r)
+{
+	struct drive_vm *vm = &r->target;
+
+	if (!r->attached || !vm->blind)
+		return;
+	attach_see(vm, NULL);
+	if (!vm->blind &&
+	    drive_vm_counters(vm, NULL, &r->target_count, NULL, NULL))
+		vm->blind = true;
+	if (vm->blind)
+		return;
+	/* Its mark has a counter's value, and so will the next one. */
+	r->out->target_blind[0] = '\0';
+	run_note(r, "the target's memory could be seen once its guest had "
+		    "come: integrity is the host's look");
+}
+
 void run_look_at_clocks(struct run *r)
 {
 	if (!r->source.blind && !r->target.blind)

@@ -141,6 +141,8 @@ int run_check_blind(struct run *r, struct drive_vm *vm,
 /* Has it made a step since it had @steps? Waits for a second. */
 bool run_goes_on(struct run *r, struct drive_vm *vm,
 		 const struct counters *count, uint64_t steps);
+/* A target whose guest has come may be seen only now. */
+void run_see_late(struct run *r);
 /* Ask both hosts for the time, unless it is one host: ours. */
 void run_look_at_clocks(struct run *r);
 /* A sentence for `warnings`. */

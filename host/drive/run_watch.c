@@ -290,7 +290,7 @@ int run_watch(struct run *r, struct error *err)
 		return rc;
 	qmp_client_drain_events(r->source.qmp);
 	look_at_threads(r, true);
-	r->begin.steps = counters_steps(&r->source_count);
+	run_mark(r, &r->source, &r->source_count, &r->begin);
 	r->begin.ns = clock_now_ns();
 	rc = drive_vm_execute(&r->source, "migrate",
 			      json_pack("{s:s}", "uri", r->link), NULL, err);
