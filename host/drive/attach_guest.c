@@ -140,6 +140,29 @@ static int keep_workload(struct run *r, struct run_settings *set,
 		set->verify &= ~(unsigned int)RUN_VERIFY_INLINE;
 	run_note(r, "the guest's own workload was kept, and was not stopped: "
 		    "--workload starts one of ours");
+	if (r->target.blind && set->verify & RUN_VERIFY_AFTER)
+		run_note(r, "no look at all memory after the migration: the "
+			    "target's cannot be seen, and the guest's own look "
+			    "needs its workload stopped");
+	return 0;
+}
+
+/* Whose memory can be seen; and is what is left enough to judge by? */
+static int see_both(struct run *r, struct error *err)
+{
+	attach_see(&r->source, NULL);
+	if (r->source.blind && !r->source.console)
+		return error_set(err, -ENODEV,
+				 "nothing says that vmferry's guest is inside "
+				 "of the source: give --source-console (%s)",
+				 r->source.blind_why);
+	attach_see(&r->target, &r->source);
+	if (r->target.blind && !r->target.console)
+		return error_set(err, -ENODEV,
+				 "nothing could be verified: give "
+				 "--target-console, for the target's memory "
+				 "cannot be seen: %s",
+				 r->target.blind_why);
 	return 0;
 }
 
@@ -151,19 +174,7 @@ int attach_ready_guest(struct run *r, struct run_settings *set,
 	int rc = vm->console ? find_guest(vm, err) : 0;
 
 	if (!rc)
-		attach_see(vm, NULL);
-	if (!rc && vm->blind && !vm->console)
-		return error_set(err, -ENODEV,
-				 "nothing says that vmferry's guest is inside "
-				 "of the source: give --source-console (%s)",
-				 vm->blind_why);
-	attach_see(&r->target, vm);
-	if (!rc && r->target.blind && !r->target.console)
-		return error_set(err, -ENODEV,
-				 "nothing could be verified: give "
-				 "--target-console, for the target's memory "
-				 "cannot be seen: %s",
-				 r->target.blind_why);
+		rc = see_both(r, err);
 	if (!rc)
 		rc = await_filled(r, &stats, err);
 	if (rc)

@@ -8,6 +8,7 @@
 # Beside the binary under test, or where meson says.
 peer=${VMFERRY_PEER:-$(dirname "$vmferry")/../../tests/system/peer}
 load=rate=20M,wss=32M
+waits=
 times='--before 200ms --after 200ms'
 pids=
 
@@ -19,7 +20,7 @@ start()
 	for name in a b; do
 		incoming=
 		if [ "$1" = mini ]; then
-			[ $name = a ] || incoming='--incoming defer'
+			[ $name = a ] || incoming="--incoming defer $waits"
 			# shellcheck disable=SC2086 # words
 			"$vmferry" vmm --ram 64M --qmp "unix:$dir/$name.qmp" \
 				--serial "unix:$dir/$name.com1,server=on" \
@@ -36,12 +37,17 @@ start()
 		fi
 		pids+=" $!"
 	done
-	# The guest answers only once it has booted.
-	for ((i = 0; i < 200; i++)); do
-		! ask a.com1 control >/dev/null 2>&1 || break
+	# Both serve, and the guest answers once it has booted.
+	for ((i = 0; i < 600; i++)); do
+		if [ -S "$dir/a.qmp" ] && [ -S "$dir/b.qmp" ] &&
+			[ -S "$dir/b.com1" ] && patience=1 ask a.com1 control \
+			>/dev/null 2>&1; then
+			return 0
+		fi
 		sleep 0.05
 	done
-	[ "$i" -lt 200 ] && [ -S "$dir/b.qmp" ]
+	echo "# $1 did not start" >&2
+	return 1
 }
 
 # end - what start() left, and what stands beside it.
@@ -63,7 +69,7 @@ ask()
 	local where=$1
 
 	shift
-	timeout 10 "$peer" ask "unix:$dir/$where" "$@"
+	timeout "${patience:-20}" "$peer" ask "unix:$dir/$where" "$@"
 }
 
 # qmp MACHINE COMMAND - its answer.
@@ -207,6 +213,79 @@ for kind in $kinds; do
 	clean || result 1 "$kind: Ctrl-C leaves nothing"
 done
 
+# The engine forgets pages: found, whoever looks.
+for far in yes no; do
+	[ "$far$level" != noquick ] || continue
+	good=0
+	start mini || good=1
+	ask a.qmp '{"execute": "qmp_capabilities"}' \
+		'{"execute": "migrate-set-parameters", "arguments":
+		{"x-sabotage-skip-dirty": {"count": 3, "seed": 1}}}' |
+		grep -q error && good=1
+	to=$dir/b.qmp
+	if [ $far = yes ]; then
+		to=$dir/fb.qmp
+		"$peer" forward "unix:$to" "unix:$dir/b.qmp" &
+		pids+=" $!"
+		sleep 0.2
+	fi
+	# shellcheck disable=SC2086 # words
+	run migrate --source-qmp "$dir/a.qmp" --target-qmp "$to" $times \
+		--source-console "$dir/a.com1" --target-console "$dir/b.com1" \
+		--workload $load --uri "unix:$dir/m.sock" --json "$dir/r.json"
+	[ "$rc" -eq 1 ] || good=1
+	if [ $far = yes ]; then
+		is '.verdict == "fail" and .samples[0].integrity.unlisted > 0' ||
+			good=1
+	else
+		is '.verdict == "fail" and .samples[0].integrity.bad.stale > 0' ||
+			good=1
+	fi
+	documented || good=1
+	result $good "lost writes are found (target far: $far)"
+	end
+done
+
+# A target that dies is a failed migration; its source goes on.
+good=0
+start mini || good=1
+"$vmferry" migrate --source-qmp "$dir/a.qmp" --target-qmp "$dir/b.qmp" \
+	--source-console "$dir/a.com1" --target-console "$dir/b.com1" \
+	--workload $load --before 0s --max-bandwidth 4M --json "$dir/r.json" \
+	--progress always >"$dir/out" 2>"$dir/err" </dev/null &
+pid=$!
+for ((i = 0; i < 200; i++)); do
+	! grep -q 'migrate: round' "$dir/err" || break
+	sleep 0.05
+done
+kill -9 "${pids##* }"
+wait "${pids##* }" 2>/dev/null
+wait $pid
+[ $? -eq 1 ] || good=1
+is '.verdict == "fail" and (.samples[0] | .completed == false and
+	.source_after.running and .source_after.integrity.coverage_pct == 100 and
+	([.source_after.integrity.bad[]] | add == 0))' || good=1
+documented || good=1
+[[ $(qmp a query-status) == *'"running"'* ]] || good=1
+result $good "the target dies: the source goes on, right"
+end
+
+# One that was started to stay paused is not run by us.
+if [ "$level" != quick ]; then
+	waits=--paused
+	good=0
+	start mini || good=1
+	go --source-console "$dir/a.com1" --target-console "$dir/b.com1" \
+		--workload $load
+	waits=
+	[ "$rc" -eq 1 ] || good=1
+	is '.samples[0].failure | test("stays paused")' || good=1
+	documented || good=1
+	[[ $(qmp b query-status) == *'"paused"'* ]] || good=1
+	result $good "a target that stays paused is said to"
+	end
+fi
+
 # refused CODE PATTERN OPTION...
 refused()
 {
@@ -217,6 +296,7 @@ refused()
 	[ "$rc" -eq "$code" ] || good=1
 	[[ $err == *$pattern* ]] || good=1
 	[ "$(wc -l <"$dir/err")" -eq 1 ] || good=1
+	[ "$code" -eq 2 ] || documented || good=1
 	result $good "refused with $code: $pattern"
 	rm -f "$dir/r.json"
 }
