@@ -9,6 +9,7 @@
 
 #include "base/bitmap.h"
 #include "base/buf.h"
+#include "migrate/prefault.h"
 
 /* A claimed size is believed in steps of this, as the bytes come. */
 #define STATE_STEP_BYTES ((size_t)1 << 20)
@@ -69,6 +70,10 @@ static int take_runs(struct migrate_target *tgt, unsigned int nr_runs)
 			receive_zeros(tgt, run);
 			continue;
 		}
+		if (bitmap_next(tgt->memory.bitmap[run->region],
+				first + run->count, first) ==
+		    first + run->count)
+			prefault(hva, run->count * (size_t)WIRE_PAGE_BYTES);
 		bitmap_set_range(tgt->memory.bitmap[run->region], first,
 				 run->count);
 		nr_iov = add_iov(tgt->iov, nr_iov, hva,
