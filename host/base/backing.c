@@ -64,20 +64,23 @@ static unsigned int huge_bits(uint64_t page_bytes)
 	return (page_bytes == BYTES_1G ? 30u : 21u) << MAP_HUGE_SHIFT;
 }
 
+/* Without a name whatever ends us: nothing is left behind. */
 static int open_file(const char *path)
 {
 	struct stat st;
+	int fd;
 
 	if (!stat(path, &st) && S_ISDIR(st.st_mode))
 		return open(path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
 }
 
-/* A file is never cut: it may be somebody's. */
 static int open_backing(const struct backing_params *p, int *ret_fd)
 {
 	unsigned int flags = MFD_CLOEXEC;
-	struct stat st;
 	int fd, rc;
 
 	*ret_fd = -1;
@@ -89,8 +92,7 @@ static int open_backing(const struct backing_params *p, int *ret_fd)
 				     : memfd_create(p->name, flags);
 	if (fd < 0)
 		return -errno;
-	if (!fstat(fd, &st) && ((uint64_t)st.st_size >= p->bytes ||
-				!ftruncate(fd, (off_t)p->bytes))) {
+	if (!ftruncate(fd, (off_t)p->bytes)) {
 		*ret_fd = fd;
 		return 0;
 	}

@@ -25,7 +25,7 @@ struct backing_params {
 	uint64_t bytes; /* whole pages */
 	uint64_t page_bytes; /* backing_check() takes it */
 	const char *name; /* of the memfd, in /proc/PID/maps */
-	const char *path; /* BACKING_FILE: the file, or a folder for one */
+	const char *path; /* BACKING_FILE: a folder, or a name not taken */
 	/* Pages are promised when they are mapped, or not: MAP_NORESERVE. Then
 	 * a touch may fail. Only of pages from the pool. */
 	bool reserve;
@@ -54,8 +54,7 @@ bool backing_is_pooled(enum backing_kind kind, uint64_t page_bytes);
  * backing_create() - map it; nothing is touched.
  * @ret: untouched on failure. Left out of core dumps.
  *
- * A file is made longer if it is shorter than that, and is left behind; in a
- * folder it has no name and goes with the backing.
+ * A file has no name any more on return.
  *
  * Return: 0, or -errno with a sentence; -ENOMEM if the pool is too small for a
  * reserved mapping, and the sentence has the remedy.

@@ -51,7 +51,7 @@ struct prealloc_job {
 	pthread_cond_t opened;
 	bool open; /* by lock: the gate */
 
-	_Alignas(JOB_LINE) atomic_bool stop;
+	_Alignas(JOB_LINE) atomic_bool stop, was_cancelled;
 	atomic_uint nr_at_work;
 	atomic_uint_fast64_t skip_below; /* page */
 	_Alignas(JOB_LINE) atomic_uint_fast64_t mapped_pages; /* progress */

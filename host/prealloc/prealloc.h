@@ -46,6 +46,8 @@ struct prealloc_config {
 	 */
 	bool rewrite;
 	bool no_populate; /* as on a kernel before 5.14 */
+	/* Asked by all threads now and then; true: leave it. May be NULL. */
+	bool (*cancelled)(void);
 };
 
 struct prealloc_range {
@@ -100,7 +102,7 @@ struct prealloc_result {
  *
  * Context: any thread; several ranges may be under way at once.
  * Return: 0; -ENOMEM: no page to be had, with offset, bytes mapped and remedy;
- * -EIO: broken memory; -EINVAL: @config or @range; -EOPNOTSUPP: this kernel has
+ * -EIO: broken memory; -EINTR: @config->cancelled() said so; -EINVAL: @config or @range; -EOPNOTSUPP: this kernel has
  * no MADV_POPULATE_WRITE; or what pthread_create() or mbind(2) said.
  */
 int prealloc_run(const struct prealloc_config *config,

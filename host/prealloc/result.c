@@ -119,7 +119,9 @@ int job_result(const struct prealloc_job *job, struct prealloc_result *ret,
 		take(&job->worker[i], ret);
 	ret->created_ns = job->created_ns;
 	ret->elapsed_ns = clock_now_ns() - job->start_ns;
-	return ret->failure ? explain(job, ret, err) : 0;
+	if (ret->failure)
+		return explain(job, ret, err);
+	return job->was_cancelled ? error_set(err, -EINTR, "interrupted") : 0;
 }
 
 void prealloc_result_exit(struct prealloc_result *r)

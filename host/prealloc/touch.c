@@ -32,9 +32,14 @@ static inline void rewrite(volatile uint8_t *at)
 	__asm__ volatile("" : : : "memory");
 }
 
-static bool stopped(const struct worker *w)
+bool touch_stopped(const struct worker *w)
 {
-	return atomic_load_explicit(&w->job->stop, memory_order_relaxed);
+	struct prealloc_job *job = w->job;
+
+	if (job->config.cancelled && job->config.cancelled())
+		atomic_store(&job->was_cancelled, true);
+	return atomic_load_explicit(&job->stop, memory_order_relaxed) ||
+	       atomic_load_explicit(&job->was_cancelled, memory_order_relaxed);
 }
 
 static void count(struct worker *w, uint64_t pages)
@@ -59,7 +64,7 @@ void touch_pages(struct worker *w, uint64_t first, uint64_t nr)
 	volatile uint8_t *at = (uint8_t *)r->base + first * r->page_bytes;
 	volatile uint8_t *end;
 
-	for (; nr && !stopped(w); nr--) {
+	for (; nr && !touch_stopped(w); nr--) {
 		for (end = at + r->page_bytes; at < end; at += r->touch_bytes)
 			if (w->job->config.rewrite)
 				rewrite(at);
@@ -77,7 +82,7 @@ static int populate(const struct worker *w, uint64_t first, uint64_t nr)
 	do {
 		rc = madvise((uint8_t *)r->base + first * r->page_bytes,
 			     nr * r->page_bytes, MADV_POPULATE_WRITE);
-	} while (rc && errno == EAGAIN && !stopped(w));
+	} while (rc && errno == EAGAIN && !touch_stopped(w));
 	return rc ? -errno : 0;
 }
 
@@ -113,7 +118,7 @@ void touch_populate(struct worker *w, uint64_t first, uint64_t nr)
 {
 	uint64_t most = POPULATE_BYTES / w->job->range.page_bytes, one;
 
-	for (; nr && !stopped(w); first += one, nr -= one) {
+	for (; nr && !touch_stopped(w); first += one, nr -= one) {
 		one = most && most < nr ? most : nr;
 		if (!most)
 			one = 1;

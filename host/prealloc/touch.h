@@ -16,6 +16,9 @@ void touch_pages(struct worker *w, uint64_t first, uint64_t nr);
 /* The same by MADV_POPULATE_WRITE; a failure goes into @w and stops the job. */
 void touch_populate(struct worker *w, uint64_t first, uint64_t nr);
 
+/* Has the job been stopped, by whomever? */
+bool touch_stopped(const struct worker *w);
+
 /* Page @offset / page_bytes could not be had: takes that down, stops all. */
 void touch_failed(struct worker *w, enum prealloc_failure failure,
 		  uint64_t offset);

@@ -50,7 +50,7 @@ static void map_chunks(struct worker *w)
 	unsigned int i;
 
 	for (i = 0; i < job->nr_shares; i++)
-		while (!atomic_load(&job->stop) &&
+		while (!touch_stopped(w) &&
 		       take(job, &job->share[(w->share + i) % job->nr_shares],
 			    &d)) {
 			map_pages(w, d);
