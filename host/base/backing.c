@@ -80,7 +80,7 @@ static int open_file(const char *path)
 
 static int open_backing(const struct backing_params *p, int *ret_fd)
 {
-	unsigned int flags = MFD_CLOEXEC;
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd, rc;
 
 	*ret_fd = -1;
@@ -92,7 +92,9 @@ static int open_backing(const struct backing_params *p, int *ret_fd)
 				     : memfd_create(p->name, flags);
 	if (fd < 0)
 		return -errno;
-	if (!ftruncate(fd, (off_t)p->bytes)) {
+	if (!ftruncate(fd, (off_t)p->bytes) &&
+	    (p->kind != BACKING_MEMFD || !p->sealed ||
+	     !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))) {
 		*ret_fd = fd;
 		return 0;
 	}

@@ -29,6 +29,7 @@ struct backing_params {
 	/* Pages are promised when they are mapped, or not: MAP_NORESERVE. Then
 	 * a touch may fail. Only of pages from the pool. */
 	bool reserve;
+	bool sealed; /* a memfd's size is for ever */
 };
 
 struct backing {

@@ -16,7 +16,7 @@
 struct machine_params {
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	enum guestmem_backing backing;
+	enum backing_kind backing;
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */
 	const char *kernel; /* a PVH ELF file; NULL = the built-in guest */
 	const char *append; /* key=value words for the guest; may be NULL */

@@ -181,8 +181,8 @@ static int give_console(const struct settings *s)
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
 		.backing = !strcmp(common_backing_name(&s->common), "memfd")
-				   ? GUESTMEM_MEMFD
-				   : GUESTMEM_ANON,
+				   ? BACKING_MEMFD
+				   : BACKING_ANON,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
 		.version = VMFERRY_VERSION,

@@ -77,7 +77,7 @@ int cmd_vmm(int argc, char **argv)
 	params = (struct machine_params){
 		.ram_bytes = s.ram_bytes,
 		.nr_vcpus = (unsigned int)s.cpus,
-		.backing = s.backing ? GUESTMEM_MEMFD : GUESTMEM_ANON,
+		.backing = s.backing ? BACKING_MEMFD : BACKING_ANON,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,
 		.append = s.append,

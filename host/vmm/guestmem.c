@@ -5,30 +5,64 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
-
-#include "vmm/backing.h"
 
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
+
+static int populate(const struct guestmem_region *r, struct error *err)
+{
+	int rc = madvise(r->hva, r->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
+
+	if (rc == -EINVAL)
+		return error_set(err, -EOPNOTSUPP,
+				 "preallocation takes Linux 5.14 "
+				 "(MADV_POPULATE_WRITE)");
+	if (rc)
+		return error_set(err, rc, "cannot preallocate %s: %s", r->name,
+				 strerror(-rc));
+	return 0;
+}
+
+/* Pages that this host cannot give are its lack; a file that cannot be made
+ * there is the user's. */
+static int whose_fault(int rc, const struct guestmem_params *p)
+{
+	if (rc == -ENOMEM && backing_is_pooled(p->backing, p->page_bytes))
+		return -EOPNOTSUPP;
+	if (p->backing == BACKING_FILE && rc != -ENOSPC && rc != -ENOMEM)
+		return -EINVAL;
+	return rc;
+}
 
 static int add(struct guestmem *mem, const struct guestmem_params *p,
 	       const char *name, uint64_t gpa, uint64_t bytes,
 	       struct error *err)
 {
 	struct guestmem_region *r = &mem->region[mem->nr_regions++];
+	const struct backing_params params = {
+		.kind = p->backing,
+		.bytes = bytes,
+		.page_bytes = p->page_bytes,
+		.name = name,
+		.path = p->path,
+		/* Want of huge pages shall show now and not as SIGBUS. */
+		.reserve = true,
+		/* It may be handed over: see machine/handover.c. */
+		.sealed = true,
+	};
 	int rc;
 
-	*r = (struct guestmem_region){
-		.gpa = gpa,
-		.bytes = bytes,
-		.memfd = -1,
-		.page_bytes = p->backing == GUESTMEM_THP ? PAGE : p->page_bytes,
-		.name = name,
-		.is_ram = gpa != GUESTMEM_CONTROL_GPA,
-	};
-	rc = backing_open(p, name, bytes, &r->memfd, err);
-	return rc ? rc : backing_map(p, r, err);
+	*r = (struct guestmem_region){ .memfd = -1, .name = name };
+	rc = backing_create(&params, &r->backing, err);
+	if (rc)
+		return whose_fault(rc, p);
+	r->gpa = gpa;
+	r->bytes = bytes;
+	r->hva = r->backing.base;
+	r->memfd = r->backing.fd;
+	r->page_bytes = p->backing == BACKING_THP ? PAGE : p->page_bytes;
+	r->is_ram = gpa != GUESTMEM_CONTROL_GPA;
+	return p->prealloc ? populate(r, err) : 0;
 }
 
 static int check(const struct guestmem_params *p, struct error *err)
@@ -46,14 +80,17 @@ static int check(const struct guestmem_params *p, struct error *err)
 				 "most %llu bytes, not %llu",
 				 GUESTMEM_CONTROL_MAX_BYTES,
 				 (unsigned long long)control);
-	return 0;
+	if (p->backing == BACKING_FILE && !p->path)
+		return error_set(err, -EINVAL,
+				 "RAM in a file needs its path: file:PATH");
+	return backing_check(p->backing, p->page_bytes, err);
 }
 
 int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 		  struct error *err)
 {
 	const struct guestmem_params control = {
-		.backing = GUESTMEM_MEMFD,
+		.backing = BACKING_MEMFD,
 		.page_bytes = PAGE,
 	};
 	struct guestmem_params p = *params;
@@ -62,9 +99,9 @@ int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 	int rc;
 
 	memset(mem, 0, sizeof(*mem));
+	if (!p.page_bytes)
+		p.page_bytes = backing_default_page_bytes(p.backing);
 	rc = check(&p, err);
-	if (!rc)
-		rc = backing_resolve(&p, err);
 	if (!rc)
 		rc = add(mem, &p, "ram-low", 0, low, err);
 	if (!rc && p.control_bytes)
@@ -82,14 +119,8 @@ void guestmem_exit(struct guestmem *mem)
 {
 	unsigned int i;
 
-	for (i = 0; i < mem->nr_regions; i++) {
-		struct guestmem_region *r = &mem->region[i];
-
-		if (r->hva)
-			munmap(r->hva, r->bytes);
-		if (r->memfd >= 0)
-			close(r->memfd);
-	}
+	for (i = 0; i < mem->nr_regions; i++)
+		backing_destroy(&mem->region[i].backing);
 	memset(mem, 0, sizeof(*mem));
 }
 

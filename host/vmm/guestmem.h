@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/backing.h"
 #include "base/error.h"
 
 #define GUESTMEM_MAX_REGIONS 4u
@@ -22,22 +23,12 @@
 #define GUESTMEM_CONTROL_MAX_BYTES 0x10000000ull
 #define GUESTMEM_HIGH_GPA 0x100000000ull
 
-enum guestmem_backing {
-	GUESTMEM_ANON, /* private, 4 KiB pages: MADV_NOHUGEPAGE */
-	GUESTMEM_THP, /* private, transparent huge pages: MADV_HUGEPAGE */
-	GUESTMEM_HUGETLB, /* private, from the host's reserved huge pages */
-	GUESTMEM_MEMFD, /* shared, one sealed memfd a region */
-	GUESTMEM_FILE, /* shared, one file that has no name any more */
-};
-
 struct guestmem_params {
 	uint64_t ram_bytes; /* multiple of 2 MiB and of the page size */
 	uint64_t control_bytes; /* whole pages; 0 = no control area */
-	enum guestmem_backing backing; /* of RAM */
-	/* 4 KiB, 2 MiB or 1 GiB; 0 = the backing's own. hugetlb: the latter
-	 * two; memfd: all; anon 4 KiB, thp 2 MiB; file: as its file system. */
-	uint64_t page_bytes;
-	const char *path; /* GUESTMEM_FILE: a directory, or a name not taken */
+	enum backing_kind backing; /* of RAM */
+	uint64_t page_bytes; /* 0 = the backing's own; see backing_check() */
+	const char *path; /* BACKING_FILE: a folder, or a name not taken */
 	bool prealloc; /* all of RAM is there when guestmem_init() returns */
 };
 
@@ -47,7 +38,8 @@ struct guestmem_region {
 	uint64_t bytes; /* whole pages */
 	uint8_t *hva; /* 2 MiB-aligned, and to its page size */
 	int memfd; /* memfd or file, @gpa at its offset 0; -1 = anonymous */
-	uint64_t page_bytes; /* 4 KiB but for hugetlb */
+	uint64_t page_bytes; /* that the host maps; 4 KiB for thp too */
+	struct backing backing; /* what @hva and @memfd are of */
 	const char *name; /* "ram-low", "control", "ram-high" */
 	bool is_ram;
 };
@@ -67,7 +59,7 @@ struct guestmem {
  * be more than the host has (hugetlb excepted: that is reserved). Left out of
  * core dumps. A file is unlinked before this returns.
  *
- * Return: 0; -EINVAL for what cannot be meant; -EEXIST if the file is there;
+ * Return: 0; -EINVAL for what cannot be meant;
  * -EOPNOTSUPP if this host has no such pages, or not enough of them: @err has
  * the remedy; or what mmap, open or memfd_create said.
  */

@@ -53,7 +53,7 @@ struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
 	/* As in struct guestmem_params. */
-	enum guestmem_backing backing;
+	enum backing_kind backing;
 	uint64_t page_bytes;
 	const char *path;
 	bool prealloc;

@@ -88,14 +88,14 @@ static struct world *world_create(uint32_t content)
 	assert_int_equal(guestmem_init(&w->mem,
 				       &(struct guestmem_params){
 					       .ram_bytes = RAM_BYTES,
-					       .backing = GUESTMEM_ANON,
+					       .backing = BACKING_ANON,
 					       .control_bytes = bytes },
 				       NULL),
 			 0);
 	assert_int_equal(guestmem_init(&w->target,
 				       &(struct guestmem_params){
 					       .ram_bytes = RAM_BYTES,
-					       .backing = GUESTMEM_ANON,
+					       .backing = BACKING_ANON,
 					       .control_bytes = 0 },
 				       NULL),
 			 0);

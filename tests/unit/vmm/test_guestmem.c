@@ -34,7 +34,7 @@ static void test_layout(void **state)
 			guestmem_init(&mem,
 				      &(struct guestmem_params){
 					      .ram_bytes = c[i].ram,
-					      .backing = GUESTMEM_ANON,
+					      .backing = BACKING_ANON,
 					      .control_bytes = c[i].control },
 				      NULL),
 			0);
@@ -75,7 +75,7 @@ static void test_bad_sizes(void **state)
 			guestmem_init(&mem,
 				      &(struct guestmem_params){
 					      .ram_bytes = c[i].ram,
-					      .backing = GUESTMEM_ANON,
+					      .backing = BACKING_ANON,
 					      .control_bytes = c[i].control },
 				      &err),
 			-EINVAL);
@@ -111,7 +111,7 @@ static void test_accessor(void **state)
 	assert_int_equal(guestmem_init(&mem,
 				       &(struct guestmem_params){
 					       .ram_bytes = 16 * MIB,
-					       .backing = GUESTMEM_MEMFD,
+					       .backing = BACKING_MEMFD,
 					       .control_bytes = 8192 },
 				       NULL),
 			 0);

@@ -76,7 +76,7 @@ static int setup(void **state)
 	return mem ? guestmem_init(mem,
 				   &(struct guestmem_params){
 					   .ram_bytes = RAM,
-					   .backing = GUESTMEM_ANON,
+					   .backing = BACKING_ANON,
 					   .control_bytes = CONTROL_BYTES },
 				   NULL)
 		   : -1;
