@@ -124,7 +124,7 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,
 			.nr_vcpus = (unsigned int)s->common.cpus,
-			.backing = common_backing_name(&s->common),
+			.memory = s->common.memory.memory,
 			.kernel = kernel,
 		},
 		.workload = s->common.workload_text ? &s->common.workload :
@@ -177,12 +177,15 @@ static int measure(struct settings *s, int argc, char **argv)
 
 static int give_console(const struct settings *s)
 {
+	const struct drive_memory *memory = &s->common.memory.memory;
 	const struct machine_params params = {
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
-		.backing = !strcmp(common_backing_name(&s->common), "memfd")
-				   ? BACKING_MEMFD
-				   : BACKING_ANON,
+		.backing = memory->kind,
+		.page_bytes = memory->page_bytes,
+		.backing_path = memory->path,
+		.prealloc = memory->prealloc,
+		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
 		.version = VMFERRY_VERSION,
