@@ -58,6 +58,7 @@ struct run_settings {
 	uint64_t stall_ns; /* that long; 0 = never */
 	uint64_t max_bandwidth_bytes_per_s;
 	uint64_t downtime_limit_ns;
+	bool idle; /* the workload is stopped after the warm-up */
 	uint64_t warmup_ns; /* workload before the migration */
 	uint64_t after_ns; /* workload after it */
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */

@@ -61,6 +61,8 @@ int run_start_source(struct run *r, struct error *err);
 /* Its state planted, its counters found; the workload runs already. */
 int run_ready_source(struct run *r, struct error *err);
 int run_start_target(struct run *r, struct error *err);
+/* Its memory stays as it is from here on. */
+int run_stop_workload(struct drive_vm *vm, struct error *err);
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);

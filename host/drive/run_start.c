@@ -51,6 +51,12 @@ int run_start_workload(struct drive_vm *vm, const struct workload *workload,
 	return rc;
 }
 
+int run_stop_workload(struct drive_vm *vm, struct error *err)
+{
+	return run_not_usage(console_command(vm->console, REPLY_TIMEOUT_MS,
+					     NULL, err, "stop"));
+}
+
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid)
 {
 	if (r->set->child)

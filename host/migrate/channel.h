@@ -30,6 +30,9 @@ struct channel_ops {
 	 * @timeout_ns.
 	 */
 	int (*wait)(struct channel *ch, uint64_t timeout_ns);
+	/* From any thread: reads find the end from now on; writes go on. */
+	/* May be NULL: then it is as shutdown(). */
+	void (*stop_reading)(struct channel *ch);
 	/* Wakes both directions from any thread; they fail from now on. */
 	void (*shutdown)(struct channel *ch);
 	/* Frees the channel. */
@@ -69,6 +72,10 @@ int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov);
 /* Exactly @bytes; -ENODATA if the stream ends before that, or -errno. */
 int channel_read_all(struct channel *ch, void *data, size_t bytes);
 
+/* The same, but -ETIMEDOUT once @deadline_ns (CLOCK_MONOTONIC) is over. */
+int channel_read_until(struct channel *ch, void *data, size_t bytes,
+		       uint64_t deadline_ns);
+
 /**
  * channel_wait() - sleep until there is something to read.
  *
@@ -81,6 +88,7 @@ int channel_wait(struct channel *ch, uint64_t timeout_ns);
 uint64_t channel_bytes_out(const struct channel *ch);
 uint64_t channel_bytes_in(const struct channel *ch);
 
+void channel_stop_reading(struct channel *ch);
 void channel_shutdown(struct channel *ch);
 void channel_close(struct channel *ch);
 

@@ -28,7 +28,7 @@ static int pause_vm(struct migrate_source *src)
 	progress_stamp(p, &p->stats.pause_begin_ns);
 	/* Also if it fails: part of it may have stopped. */
 	src->paused = true;
-	src->sender.stopped = true;
+	src->feed.stopped = true;
 	rc = src->ops->pause(src->vm);
 	if (rc)
 		return source_blame_vm(src, rc, "pause");
@@ -173,6 +173,7 @@ int source_undo(struct migrate_source *src, int rc)
 
 	/* The target sees the end of the stream without go: it gives up. */
 	channel_shutdown(src->peer.ch);
+	lanes_abort(&src->lanes);
 	if (src->logging)
 		src->ops->log_stop(src->vm);
 	if (!src->paused)

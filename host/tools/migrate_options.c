@@ -24,6 +24,9 @@ const struct option_spec migrate_options[] = {
 	  2000 * NSEC_PER_SEC, NULL },
 	{ "before", OPTION_TIME, AT(before_ns), "TIME",
 	  "workload before the migration (default 1s)", 0, 0, NULL },
+	{ "idle", OPTION_FLAG, AT(idle), "",
+	  "stop the workload before the migration: a guest at rest", 0, 0,
+	  NULL },
 	{ "after", OPTION_TIME, AT(after_ns), "TIME",
 	  "workload after it (default 1s)", 0, 0, NULL },
 	{ "timeout", OPTION_TIME, AT(timeout_ns), "TIME",
@@ -159,6 +162,7 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.transport = transports[s->transport],
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
+		.idle = s->idle,
 		.warmup_ns = s->before_ns,
 		.after_ns = s->after_ns,
 		.timeout_ns = s->timeout_ns,
@@ -196,6 +200,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 		json_integer((json_int_t)run->max_bandwidth_bytes_per_s));
 	json_object_set_new(o, "downtime_limit_ms",
 			    json_real((double)run->downtime_limit_ns / 1e6));
+	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));
 	json_object_set_new(o, "after_ms",
