@@ -50,7 +50,9 @@ struct run_settings {
 	const void *image; /* the ELF that runs, to verify its segments */
 	size_t image_bytes;
 	struct workload workload;
-	const char *transport; /* "unix", "tcp" */
+	const char *transport; /* "unix", "tcp", "file" */
+	const char *snapshot; /* the file, to be kept; NULL = a private one */
+	unsigned int nr_channels; /* for pages; 1 = one for all */
 	bool relay; /* between the two: counts, and impairs as it is told */
 	struct relay_params relay_params; /* but for the addresses */
 	unsigned int cut_round; /* the relay cuts when it begins; 0 = never */

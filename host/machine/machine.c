@@ -249,7 +249,7 @@ static int make(struct machine *m, struct error *err)
 	if (!rc && !p->incoming)
 		rc = machine_load_guest(m, err);
 	if (!rc && p->incoming && strcmp(p->incoming, "defer"))
-		rc = bad_address(migration_listen(m, p->incoming, err));
+		rc = bad_address(migration_incoming(m, p->incoming, err));
 	if (!rc)
 		rc = bad_address(open_qmp(m, err));
 	return rc;

@@ -9,6 +9,10 @@
  * target loads it and says `ready`. The source becomes MIGRATE_COMMITTED and
  * says `go`; only then does the target run. Until `go` the source resumes on
  * any failure; from the moment it tries to say it, never by itself.
+ *
+ * Into a file (a one-way channel) nothing is answered. `go` is in it, and the
+ * commit is the moment in which the whole file gets its name. It may be loaded
+ * any number of times.
  */
 #ifndef VMFERRY_MIGRATE_MIGRATE_H
 #define VMFERRY_MIGRATE_MIGRATE_H

@@ -13,6 +13,10 @@
 
 int peer_lost(struct peer *p, int rc)
 {
+	if (p->ch->ops->explain) {
+		p->ch->ops->explain(p->ch, rc, p->err);
+		return rc;
+	}
 	if (rc == -ENODATA)
 		return error_set(p->err, rc,
 				 "the %s closed the connection in phase '%s'",

@@ -98,7 +98,7 @@ static int say_hello(struct migrate_source *src, uint64_t session)
 	hello.session = session;
 	rc = peer_send(&src->peer, WIRE_HELLO, table,
 		       wire_put_hello(table, &hello));
-	if (!rc)
+	if (!rc && !src->peer.ch->one_way)
 		rc = peer_expect_flags(&src->peer, WIRE_ACCEPT, 0);
 	src->fixed_ns = policy_fixed_ns(clock_now_ns() - begin_ns);
 	return rc;
@@ -209,7 +209,7 @@ int source_send_round(struct migrate_source *src, bool final)
 	round.pages = done.pages;
 	round.zero_pages = done.zero_pages;
 	rc = peer_send_round(&src->peer, WIRE_ROUND_END, &round);
-	if (!rc && !final)
+	if (!rc && !final && !src->peer.ch->one_way)
 		rc = expect_ack(src, &round);
 	progress_round_end(&src->progress);
 	return rc;

@@ -151,6 +151,15 @@ static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 	return peer_send_u64(&tgt->in.peer, WIRE_READY, 0);
 }
 
+/* All of the file was whole, and this is all. */
+static int end_of_file(struct migrate_target *tgt)
+{
+	struct channel *ch = tgt->in.peer.ch;
+	int rc = ch->ops->finish(ch);
+
+	return rc ? peer_lost(&tgt->in.peer, rc) : 0;
+}
+
 /* From here on the machine is ours, and the source's never runs again. */
 static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 {
@@ -158,6 +167,8 @@ static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 	int rc = wire_parse_flags(tgt->in.peer.table, h->table_bytes, 0,
 				  &tgt->err);
 
+	if (!rc && tgt->in.peer.ch->one_way)
+		rc = end_of_file(tgt);
 	if (!rc)
 		rc = progress_commit(p);
 	if (rc)

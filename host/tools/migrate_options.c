@@ -12,11 +12,17 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", NULL };
+static const char *const transports[] = { "unix", "tcp", "file", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "socket between the two: unix (default) or tcp", 0, 0, transports },
+	  "between the two: unix (default) or tcp, a socket; file: the\n"
+	  "source writes a snapshot, then the target loads it",
+	  0, 0, transports },
+	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
+	  "keep that snapshot, for boot --load", 0, 0, NULL },
+	{ "channels", OPTION_NUMBER, AT(channels), "N",
+	  "connections that carry pages, 1 to 16 (default 1)", 1, 16, NULL },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
@@ -86,6 +92,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.verify_text = default_verify,
 		.seed = 1,
 		.hops = 1,
+		.channels = 1,
 	};
 	common_init(&s->common);
 }
@@ -121,6 +128,27 @@ static int resolve_qemu(const struct migrate_settings *s,
 		rc = migrate_parse_parameters(&s->parameters, run->parameters,
 					      err);
 	return rc;
+}
+
+/* A file is written by one and read by the next, when it is whole. */
+static int resolve_file(const struct migrate_settings *s,
+			const struct run_settings *run, struct error *err)
+{
+	bool file = !strcmp(run->transport, "file");
+
+	if (s->snapshot && (!file || !*s->snapshot))
+		return error_set(err, -EINVAL,
+				 "--snapshot FILE goes with --transport file");
+	if (!file)
+		return 0;
+	if (run->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--transport file is for --vmm mini");
+	if (run->nr_channels > 1 || s->fault_text)
+		return error_set(err, -EINVAL,
+				 "--channels and --fault are for sockets, not "
+				 "for --transport file");
+	return 0;
 }
 
 /* Inline is the workload's own check before it overwrites: one of the two
@@ -160,6 +188,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
 		.transport = transports[s->transport],
+		.snapshot = s->snapshot,
+		.nr_channels = (unsigned int)s->channels,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
 		.idle = s->idle,
@@ -171,6 +201,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		return error_set(err, -EINVAL,
 				 "--downtime-limit is a whole number of "
 				 "milliseconds");
+	rc = resolve_file(s, run, err);
+	if (rc)
+		return rc;
 	rc = migrate_parse_verify(s->verify_text, &run->verify, err);
 	if (!rc && s->sabotage_text)
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
@@ -200,6 +233,8 @@ json_t *migrate_params(const struct migrate_settings *s,
 		json_integer((json_int_t)run->max_bandwidth_bytes_per_s));
 	json_object_set_new(o, "downtime_limit_ms",
 			    json_real((double)run->downtime_limit_ns / 1e6));
+	json_object_set_new(o, "snapshot", result_string(run->snapshot));
+	json_object_set_new(o, "channels", json_integer(run->nr_channels));
 	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));

@@ -20,6 +20,8 @@ struct migrate_settings {
 	uint64_t seed, hops;
 	uint64_t for_ns; /* 0 = no soak */
 	bool idle;
+	uint64_t channels;
+	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
 	const char *verify_text, *sabotage_text, *fault_text;
