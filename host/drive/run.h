@@ -45,7 +45,7 @@ struct run_settings {
 	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing;
+	struct drive_memory memory;
 	const char *kernel; /* file, or NULL: built in */
 	const void *image; /* the ELF that runs, to verify its segments */
 	size_t image_bytes;

@@ -73,7 +73,7 @@ static void vm_params(const struct run *r, const char *name,
 		.dir = r->set->dir,
 		.ram_bytes = r->set->ram_bytes,
 		.nr_vcpus = r->set->nr_vcpus,
-		.backing = r->set->backing,
+		.memory = r->set->memory,
 		.kernel = r->set->kernel,
 	};
 }

@@ -96,6 +96,9 @@ int machine_cont(struct machine *m, struct error *err);
 int machine_set_running(struct machine *m);
 void machine_set_stopped(struct machine *m, enum run_state run);
 
+/* load.c: boot information, control area, image, entry point. */
+int machine_load_guest(struct machine *m, struct error *err);
+
 /* commands.c */
 extern const struct qmp_command machine_commands[];
 

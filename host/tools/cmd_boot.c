@@ -130,7 +130,7 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,
 			.nr_vcpus = (unsigned int)s->common.cpus,
-			.backing = common_backing_name(&s->common),
+			.memory = s->common.memory.memory,
 			.kernel = kernel,
 			.incoming = s->load ? incoming : NULL,
 		},
@@ -195,12 +195,15 @@ static int measure(struct settings *s, int argc, char **argv)
 
 static int give_console(const struct settings *s)
 {
+	const struct drive_memory *memory = &s->common.memory.memory;
 	const struct machine_params params = {
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
-		.backing = !strcmp(common_backing_name(&s->common), "memfd")
-				   ? GUESTMEM_MEMFD
-				   : GUESTMEM_ANON,
+		.backing = memory->kind,
+		.page_bytes = memory->page_bytes,
+		.backing_path = memory->path,
+		.prealloc = memory->prealloc,
+		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
 		.version = VMFERRY_VERSION,
