@@ -12,11 +12,13 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", NULL };
+static const char *const transports[] = { "auto", "unix", "tcp", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "socket between the two: unix (default) or tcp", 0, 0, transports },
+	  "socket between the two: unix, tcp, auto (unix, but for QEMU tcp "
+	  "with --relay off)",
+	  0, 0, transports },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
@@ -140,6 +142,15 @@ static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
 	return 0;
 }
 
+/* Of a UNIX socket the kernel counts no bytes. */
+static const char *transport(const struct migrate_settings *s,
+			     const struct run_settings *run)
+{
+	if (s->transport)
+		return transports[s->transport];
+	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
+}
+
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
@@ -156,7 +167,6 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.kernel = s->common.kernel,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
-		.transport = transports[s->transport],
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
 		.warmup_ns = s->before_ns,
@@ -178,6 +188,7 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = link_resolve(&s->common.link, run, err);
 	if (rc)
 		return rc;
+	run->transport = transport(s, run);
 	rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
