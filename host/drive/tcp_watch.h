@@ -42,7 +42,8 @@ void tcp_watch_destroy(struct tcp_watch *watch);
  * tcp_watch_read() - the counts as of now.
  *
  * Exact once the connections have sent all and none is pending; a notice
- * takes some milliseconds.
+ * takes some milliseconds. One that its own side resets (SO_LINGER of 0) stays
+ * pending: its counts are gone with it.
  *
  * Context: one thread at a time.
  * Return: 0, -ENOBUFS if notices were lost, -E2BIG beyond TCP_WATCH_MAX, or
