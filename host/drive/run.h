@@ -108,7 +108,9 @@ struct run_sample {
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
 	double brownout_ms;
 	double wire_bytes, state_bytes;
-	unsigned int nr_connections; /* by the relay; 0 = no relay */
+	double kernel_bytes; /* on the source's TCP connections */
+	char wire_reason[160]; /* why that is not known, or "" */
+	unsigned int nr_connections; /* 0 = nobody counted them */
 	double sampler_resolution_ms;
 	json_t *rounds; /* array, keys as in the result */
 	/* During the migration, but for the vCPUs; and every thread. */

@@ -16,11 +16,18 @@ struct run_mark {
 };
 
 struct relay;
+struct tcp_watch;
+
+/* What the kernel counted of the source's connections. */
+struct run_wire {
+	uint64_t bytes;
+	unsigned int nr_connections;
+};
 
 /* When a round began, and what had gone over the link by then. */
 struct run_round {
 	uint64_t ns;
-	uint64_t wire_bytes;
+	uint64_t wire_bytes; /* UINT64_MAX = nobody counts */
 };
 
 #define RUN_MAX_ROUNDS 256u
@@ -34,6 +41,10 @@ struct run {
 	char address[200]; /* where the target waits */
 	char link[200]; /* where the source connects: there, or the relay */
 	struct relay *relay; /* NULL = none */
+	int wire_fd; /* a copy of the source's socket; 0 = none */
+	struct tcp_watch *wire_watch; /* NULL = none */
+	struct run_wire wire; /* at the end, if it could be had */
+	bool have_wire;
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
 	bool hold; /* the target waits for our `cont` */
@@ -113,6 +124,14 @@ int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */
 void run_link_round(struct run *r, int64_t round, uint64_t now_ns);
+
+/* run_wire.c: what the kernel counts.
+ * @ret_uri: what the source is to migrate to. */
+int run_wire_open(struct run *r, const char **ret_uri, struct error *err);
+/* So far. -EAGAIN: there may be more to come; -ENOENT: nobody counts. */
+int run_wire_read(const struct run *r, struct run_wire *ret);
+/* Takes the last count, and lets go of the connection. */
+void run_wire_close(struct run *r);
 
 /* run_figures.c: from what was seen to the figures of the sample. */
 void run_figures(struct run *r);

@@ -83,19 +83,28 @@ void run_link_close(struct run *r)
 	r->relay = NULL;
 }
 
+static uint64_t bytes_so_far(const struct run *r)
+{
+	struct relay_stats stats;
+	struct run_wire wire;
+	/* Also with a relay: connections are to be seen while they live. */
+	int rc = run_wire_read(r, &wire);
+
+	if (r->relay) {
+		relay_stats(r->relay, &stats);
+		return stats.forward.bytes;
+	}
+	return rc && rc != -EAGAIN ? UINT64_MAX : wire.bytes;
+}
+
 void run_link_round(struct run *r, int64_t round, uint64_t now_ns)
 {
 	struct run_round *mark;
-	struct relay_stats stats;
 
 	if (r->nr_rounds < RUN_MAX_ROUNDS) {
 		mark = &r->round[r->nr_rounds++];
 		mark->ns = now_ns;
-		mark->wire_bytes = 0;
-		if (r->relay) {
-			relay_stats(r->relay, &stats);
-			mark->wire_bytes = stats.forward.bytes;
-		}
+		mark->wire_bytes = bytes_so_far(r);
 	}
 	if (r->relay && r->set->cut_round && round == r->set->cut_round)
 		relay_cut(r->relay);

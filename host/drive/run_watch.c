@@ -275,8 +275,9 @@ static int load_file(struct run *r, struct error *err)
 	return rc;
 }
 
-int run_watch(struct run *r, struct error *err)
+static int watch(struct run *r, struct error *err)
 {
+	const char *uri;
 	uint64_t patience;
 	int rc;
 
@@ -284,8 +285,11 @@ int run_watch(struct run *r, struct error *err)
 	look_at_threads(r, true);
 	r->begin.steps = counters_steps(&r->source_count);
 	r->begin.ns = clock_now_ns();
-	rc = drive_vm_execute(&r->source, "migrate",
-			      json_pack("{s:s}", "uri", r->link), NULL, err);
+	rc = run_wire_open(r, &uri, err);
+	if (!rc)
+		rc = drive_vm_execute(&r->source, "migrate",
+				      json_pack("{s:s}", "uri", uri), NULL,
+				      err);
 	if (!rc)
 		rc = wait_end(r, err);
 	if (rc)
@@ -304,4 +308,12 @@ int run_watch(struct run *r, struct error *err)
 		r->resume_ns = take_event(&r->target, "RESUME", patience);
 	return drive_vm_execute(&r->target, "query-migrate", NULL,
 				&r->target_stats, err);
+}
+
+int run_watch(struct run *r, struct error *err)
+{
+	int rc = watch(r, err);
+
+	run_wire_close(r);
+	return rc;
 }

@@ -12,12 +12,13 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", "file", NULL };
+static const char *const transports[] = { "auto", "unix", "tcp", "file", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "between the two: unix (default) or tcp, a socket; file: the\n"
-	  "source writes a snapshot, then the target loads it",
+	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
+	  "QEMU tcp with --relay off); file: the source writes a\n"
+	  "snapshot, then the target loads it",
 	  0, 0, transports },
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
 	  "keep that snapshot, for boot --load", 0, 0, NULL },
@@ -171,6 +172,15 @@ static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
 	return 0;
 }
 
+/* Of a UNIX socket the kernel counts no bytes. */
+static const char *transport(const struct migrate_settings *s,
+			     const struct run_settings *run)
+{
+	if (s->transport)
+		return transports[s->transport];
+	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
+}
+
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
@@ -187,7 +197,6 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.kernel = s->common.kernel,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
-		.transport = transports[s->transport],
 		.snapshot = s->snapshot,
 		.nr_channels = (unsigned int)s->channels,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
@@ -201,9 +210,6 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		return error_set(err, -EINVAL,
 				 "--downtime-limit is a whole number of "
 				 "milliseconds");
-	rc = resolve_file(s, run, err);
-	if (rc)
-		return rc;
 	rc = migrate_parse_verify(s->verify_text, &run->verify, err);
 	if (!rc && s->sabotage_text)
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
@@ -215,7 +221,10 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = link_resolve(&s->common.link, run, err);
 	if (rc)
 		return rc;
-	rc = agree_on_inline(s, run, err);
+	run->transport = transport(s, run);
+	rc = resolve_file(s, run, err);
+	if (!rc)
+		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
 	run->workload = s->common.workload;

@@ -273,6 +273,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set_number(o, "brownout_ms", s->brownout_ms);
 	set_number(o, "sampler_resolution_ms", s->sampler_resolution_ms);
 	set_bytes(o, "wire_bytes", s->wire_bytes);
+	set_bytes(o, "kernel_bytes", s->kernel_bytes);
 	set_bytes(o, "state_bytes", s->state_bytes);
 	set(o, "connections",
 	    s->nr_connections ? json_integer(s->nr_connections) : json_null());

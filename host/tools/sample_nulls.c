@@ -19,6 +19,7 @@ enum why_more {
 	WHY_HELD = 1, /* or: the target was held back */
 	WHY_ALWAYS = 2, /* whether the migration completed or not */
 	WHY_STEPS = 4, /* or: an idle guest makes none (--idle) */
+	WHY_WIRE = 8, /* or: what the kernel's counts lack */
 };
 
 struct why {
@@ -38,10 +39,13 @@ static const struct why reasons[] = {
 	  WHY_HELD | WHY_STEPS },
 	{ "brownout_ms", "there was no rate before to compare with", 0 },
 	{ "sampler_resolution_ms", "nothing was sampled", 0 },
-	{ "wire_bytes", "this VMM does not count its bytes, and --relay is off",
-	  WHY_ALWAYS },
+	{ "wire_bytes", "no relay, no VMM and no kernel counted them",
+	  WHY_ALWAYS | WHY_WIRE },
+	{ "kernel_bytes", "the migration did not begin",
+	  WHY_ALWAYS | WHY_WIRE },
 	{ "state_bytes", "this VMM does not say", WHY_ALWAYS },
-	{ "connections", "only a relay counts them: --relay on", WHY_ALWAYS },
+	{ "connections", "neither a relay nor the kernel counted them",
+	  WHY_ALWAYS },
 	{ "waterfall.stop_ms", "this source does not give the moment", 0 },
 	{ "waterfall.final_ram_ms", "this source does not give the moment", 0 },
 	{ "waterfall.device_save_ms", "this source does not give the moment",
@@ -62,6 +66,8 @@ static const struct why reasons[] = {
 static const char *reason(const struct why *why, const struct run_sample *s,
 			  bool held, bool idle)
 {
+	if ((why->more & WHY_WIRE) && s->wire_reason[0])
+		return s->wire_reason;
 	if (why->more & WHY_ALWAYS)
 		return why->reason;
 	if (!s->completed)
@@ -82,8 +88,7 @@ static void explain_rounds(json_t *rounds, struct result *result)
 		  "the migration failed in this round, and none followed", 0 },
 		{ "rounds.pages", silent, 0 },
 		{ "rounds.zero_pages", silent, 0 },
-		{ "rounds.wire_bytes",
-		  "this VMM does not count its bytes, and --relay is off", 0 },
+		{ "rounds.wire_bytes", "see wire_bytes", 0 },
 		{ "rounds.dirty_pages_after", silent, 0 },
 	};
 	json_t *round;
