@@ -26,6 +26,8 @@ static int warm_up(struct run *r, struct error *err)
 	run_stage(r, "warm-up");
 	run_mark(r, &r->source, &r->source_count, &r->warm);
 	rc = run_sleep(r, &r->source, clock_now_ns() + r->set->warmup_ns, err);
+	if (!rc && r->set->idle)
+		rc = run_stop_workload(&r->source, err);
 	if (rc || r->source.blind || r->target.blind)
 		return rc;
 	rc = sampler_start(&r->source_count, &r->target_count, r->tsc_hz,
@@ -111,7 +113,7 @@ static int after_success(struct run *r, struct error *err)
 	}
 	if (r->again.ns && r->source.blind)
 		run_mark(r, &r->target, &r->target_count, &r->again);
-	stop_sampler(r, true);
+	stop_sampler(r, !r->set->idle);
 	run_see_late(r);
 	run_stage(r, "after");
 	rc = run_sleep(r, &r->target, clock_now_ns() + r->set->after_ns, err);
@@ -146,7 +148,9 @@ static int after_failure(struct run *r, struct error *err)
 	r->out->source.checked = true;
 	if (strcmp(status, "running"))
 		return check_source_stands(r, err);
+	/* Idle it makes none: the source's word is all there is. */
 	r->out->source.running =
+		r->set->idle ||
 		run_goes_on(r, &r->source, &r->source_count, steps);
 	return run_check_after(r, &r->source, &r->out->source.integrity, err);
 }

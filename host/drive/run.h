@@ -58,12 +58,14 @@ struct run_settings {
 	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing;
+	struct drive_memory memory;
 	const char *kernel; /* file, or NULL: built in */
 	const void *image; /* the ELF that runs, to verify its segments */
 	size_t image_bytes;
 	struct workload workload;
-	const char *transport; /* "unix", "tcp" */
+	const char *transport; /* "unix", "tcp", "file" */
+	const char *snapshot; /* the file, to be kept; NULL = a private one */
+	unsigned int nr_channels; /* for pages; 1 = one for all */
 	bool relay; /* between the two: counts, and impairs as it is told */
 	bool relay_auto; /* nobody asked for one, nor for none */
 	bool relay_needed; /* the link is to be impaired */
@@ -73,6 +75,7 @@ struct run_settings {
 	uint64_t stall_ns; /* that long; 0 = never */
 	uint64_t max_bandwidth_bytes_per_s;
 	uint64_t downtime_limit_ns;
+	bool idle; /* the workload is stopped after the warm-up */
 	uint64_t warmup_ns; /* workload before the migration */
 	uint64_t after_ns; /* workload after it */
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */
@@ -121,7 +124,9 @@ struct run_sample {
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
 	double brownout_ms;
 	double wire_bytes, state_bytes;
-	unsigned int nr_connections; /* by the relay; 0 = no relay */
+	double kernel_bytes; /* on the source's TCP connections */
+	char wire_reason[160]; /* why that is not known, or "" */
+	unsigned int nr_connections; /* 0 = nobody counted them */
 	double sampler_resolution_ms;
 	/* The target host's clock less the source's; 0 on one host. */
 	double clock_offset_us, clock_offset_error_us;

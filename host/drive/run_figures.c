@@ -80,11 +80,19 @@ static json_t *number_or_null(double value)
 	return isnan(value) ? json_null() : json_real(value);
 }
 
+static json_t *bytes_or_null(uint64_t from, uint64_t to)
+{
+	if (from == UINT64_MAX || to == UINT64_MAX || to < from)
+		return json_null();
+	return json_integer((json_int_t)(to - from));
+}
+
 /* A VMM that lists no rounds of its own: as its events announced them. */
 static void take_announced_rounds(struct run *r)
 {
-	uint64_t wire =
-		isnan(r->out->wire_bytes) ? 0 : (uint64_t)r->out->wire_bytes;
+	uint64_t wire = isnan(r->out->wire_bytes)
+				? UINT64_MAX
+				: (uint64_t)r->out->wire_bytes;
 	unsigned int i;
 
 	for (i = 0; i < r->nr_rounds; i++) {
@@ -95,17 +103,12 @@ static void take_announced_rounds(struct run *r)
 
 		json_array_append_new(
 			r->out->rounds,
-			json_pack(
-				"{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
-				ms(r->begin.ns, this->ns), "duration_ms",
-				number_or_null(between(this->ns, end)),
-				"wire_bytes",
-				r->relay
-					? json_integer((
-						  json_int_t)(sent -
-							      this->wire_bytes))
-					: json_null(),
-				"pages", "zero_pages", "dirty_pages_after"));
+			json_pack("{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
+				  ms(r->begin.ns, this->ns), "duration_ms",
+				  number_or_null(between(this->ns, end)),
+				  "wire_bytes",
+				  bytes_or_null(this->wire_bytes, sent),
+				  "pages", "zero_pages", "dirty_pages_after"));
 	}
 }
 
@@ -187,17 +190,25 @@ static double cpu_s(const struct threads *t, const uint64_t cpu_ns[2])
 	return t->nr ? (double)(all > guest ? all - guest : 0) / 1e9 : NAN;
 }
 
-/* The relay's word goes before the engine's own channels. */
+/* The relay's word goes first, then the engine's own channels, then the
+ * kernel's. */
 static void take_wire(struct run *r)
 {
+	struct run_sample *o = r->out;
 	struct relay_stats stats;
 
-	r->out->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	if (r->have_wire) {
+		o->kernel_bytes = (double)r->wire.bytes;
+		o->nr_connections = r->wire.nr_connections;
+		if (isnan(o->wire_bytes))
+			o->wire_bytes = o->kernel_bytes;
+	}
 	if (!r->relay)
 		return;
 	relay_stats(r->relay, &stats);
-	r->out->wire_bytes = (double)stats.forward.bytes;
-	r->out->nr_connections = stats.nr_connections;
+	o->wire_bytes = (double)stats.forward.bytes;
+	o->nr_connections = stats.nr_connections;
 }
 
 /* By arrival on one host; else by the hosts' own stamps, which are not late by

@@ -17,11 +17,18 @@ struct run_mark {
 };
 
 struct relay;
+struct tcp_watch;
+
+/* What the kernel counted of the source's connections. */
+struct run_wire {
+	uint64_t bytes;
+	unsigned int nr_connections;
+};
 
 /* When a round began, and what had gone over the link by then. */
 struct run_round {
 	uint64_t ns;
-	uint64_t wire_bytes;
+	uint64_t wire_bytes; /* UINT64_MAX = nobody counts */
 };
 
 #define RUN_MAX_ROUNDS 256u
@@ -35,6 +42,10 @@ struct run {
 	char address[200]; /* where the target waits */
 	char link[200]; /* where the source connects: there, or the relay */
 	struct relay *relay; /* NULL = none */
+	int wire_fd; /* a copy of the source's socket; 0 = none */
+	struct tcp_watch *wire_watch; /* NULL = none */
+	struct run_wire wire; /* at the end, if it could be had */
+	bool have_wire;
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
 	bool hold; /* the target waits for our `cont` */
@@ -70,6 +81,8 @@ int run_start_source(struct run *r, struct error *err);
 /* Its state planted, its counters found; the workload runs already. */
 int run_ready_source(struct run *r, struct error *err);
 int run_start_target(struct run *r, struct error *err);
+/* Its memory stays as it is from here on. */
+int run_stop_workload(struct drive_vm *vm, struct error *err);
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);
@@ -117,6 +130,8 @@ int run_sabotage(struct run *r, struct error *err);
 int run_score(struct run *r);
 
 /* run_link.c: the way between the two. */
+/* Is it no socket, but a file that the target loads when it is whole? */
+bool run_by_file(const struct run *r);
 int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */
@@ -148,6 +163,14 @@ void run_look_at_clocks(struct run *r);
 /* A sentence for `warnings`. */
 void run_note(struct run *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* run_wire.c: what the kernel counts.
+ * @ret_uri: what the source is to migrate to. */
+int run_wire_open(struct run *r, const char **ret_uri, struct error *err);
+/* So far. -EAGAIN: there may be more to come; -ENOENT: nobody counts. */
+int run_wire_read(const struct run *r, struct run_wire *ret);
+/* Takes the last count, and lets go of the connection. */
+void run_wire_close(struct run *r);
 
 /* run_figures.c: from what was seen to the figures of the sample. */
 void run_figures(struct run *r);

@@ -17,6 +17,7 @@ void run_sample_init(struct run_sample *o)
 		&o->guest_gap_ms,
 		&o->brownout_ms,
 		&o->wire_bytes,
+		&o->kernel_bytes,
 		&o->state_bytes,
 		&o->source_cpu_s,
 		&o->target_cpu_s,

@@ -10,6 +10,8 @@
 #include "qmp/client.h"
 
 #define LOOK_PERIOD_NS (100 * NSEC_PER_MSEC)
+/* It counts into the downtime. */
+#define LOAD_PERIOD_NS NSEC_PER_MSEC
 /* A cancelled migration that takes longer to end never will. */
 #define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
 
@@ -32,6 +34,9 @@ json_t *run_parameters(const struct run *r)
 					      (json_int_t)s->sabotage.count,
 					      "seed",
 					      (json_int_t)s->sabotage.seed));
+	if (s->nr_channels > 1)
+		json_object_set_new(o, "multifd-channels",
+				    json_integer(s->nr_channels));
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
 		json_object_update(o, s->parameters);
@@ -49,6 +54,8 @@ json_t *run_capabilities(const struct run *r)
 	const char *name;
 
 	json_array_append_new(list, capability("events", true));
+	if (r->set->nr_channels > 1)
+		json_array_append_new(list, capability("multifd", true));
 	json_object_foreach (r->set->capabilities, name, state)
 		json_array_append_new(list,
 				      capability(name, json_is_true(state)));
@@ -282,8 +289,36 @@ static int await_resume(struct run *r, struct error *err)
 			 "started with -S or --paused; 'cont' lets it run");
 }
 
-int run_watch(struct run *r, struct error *err)
+/* The file is whole: the target loads it, to the end. */
+static int load_file(struct run *r, struct error *err)
 {
+	uint64_t deadline = clock_now_ns() + r->set->timeout_ns;
+	json_t *stats = NULL;
+	bool done = false;
+	int rc = drive_vm_execute(&r->target, "migrate-incoming",
+				  json_pack("{s:s}", "uri", r->address), NULL,
+				  err);
+
+	while (!rc && !done) {
+		rc = drive_vm_execute(&r->target, "query-migrate", NULL, &stats,
+				      err);
+		if (rc)
+			break;
+		done = ended(stats);
+		json_decref(stats);
+		if (!done && clock_now_ns() > deadline)
+			return error_set(err, -ETIMEDOUT,
+					 "the target does not finish loading");
+		if (!done)
+			clock_sleep_until_ns(clock_now_ns() + LOAD_PERIOD_NS);
+	}
+	look_at_threads(r, false);
+	return rc;
+}
+
+static int watch(struct run *r, struct error *err)
+{
+	const char *uri;
 	int rc = set_up_attached(r, err);
 
 	if (rc)
@@ -292,8 +327,11 @@ int run_watch(struct run *r, struct error *err)
 	look_at_threads(r, true);
 	run_mark(r, &r->source, &r->source_count, &r->begin);
 	r->begin.ns = clock_now_ns();
-	rc = drive_vm_execute(&r->source, "migrate",
-			      json_pack("{s:s}", "uri", r->link), NULL, err);
+	rc = run_wire_open(r, &uri, err);
+	if (!rc)
+		rc = drive_vm_execute(&r->source, "migrate",
+				      json_pack("{s:s}", "uri", uri), NULL,
+				      err);
 	if (!rc)
 		rc = wait_end(r, err);
 	if (!rc && run_interrupted(r))
@@ -304,9 +342,22 @@ int run_watch(struct run *r, struct error *err)
 		explain_failure(r);
 		return 0;
 	}
+	if (run_by_file(r)) {
+		rc = load_file(r, err);
+		if (rc)
+			return rc;
+	}
 	rc = await_resume(r, err);
 	if (rc)
 		return rc;
 	return drive_vm_execute(&r->target, "query-migrate", NULL,
 				&r->target_stats, err);
+}
+
+int run_watch(struct run *r, struct error *err)
+{
+	int rc = watch(r, err);
+
+	run_wire_close(r);
+	return rc;
 }

@@ -285,6 +285,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set_number(o, "clock_offset_us", s->clock_offset_us);
 	set_number(o, "clock_offset_error_us", s->clock_offset_error_us);
 	set_bytes(o, "wire_bytes", s->wire_bytes);
+	set_bytes(o, "kernel_bytes", s->kernel_bytes);
 	set_bytes(o, "state_bytes", s->state_bytes);
 	set(o, "connections",
 	    s->nr_connections ? json_integer(s->nr_connections) : json_null());

@@ -18,9 +18,11 @@ static json_t *at(json_t *object, const char *key)
 enum why_more {
 	WHY_HELD = 1, /* or: the target was held back */
 	WHY_ALWAYS = 2, /* whether the migration completed or not */
-	WHY_FAR = 4, /* or: memory or threads of one cannot be seen */
-	WHY_SOURCE = 8, /* or: those of the source */
-	WHY_TARGET = 16, /* or: those of the target */
+	WHY_STEPS = 4, /* or: an idle guest makes none (--idle) */
+	WHY_WIRE = 8, /* or: what the kernel's counts lack */
+	WHY_FAR = 16, /* or: memory or threads of one cannot be seen */
+	WHY_SOURCE = 32, /* or: those of the source */
+	WHY_TARGET = 64, /* or: those of the target */
 };
 
 struct why {
@@ -33,18 +35,21 @@ static const struct why reasons[] = {
 	{ "setup_ms", "the source never said that it was active", 0 },
 	{ "downtime_ms", "no STOP or no RESUME came", WHY_HELD },
 	{ "blackout_ms", "the workload made no step on both sides",
-	  WHY_HELD | WHY_FAR },
+	  WHY_HELD | WHY_STEPS | WHY_FAR },
 	{ "guest_gap_ms",
 	  "the guest's log of its longest gaps does not list this one: others "
 	  "were longer",
-	  WHY_HELD | WHY_FAR },
+	  WHY_HELD | WHY_STEPS | WHY_FAR },
 	{ "brownout_ms", "there was no rate before to compare with",
 	  WHY_SOURCE },
 	{ "sampler_resolution_ms", "nothing was sampled", WHY_FAR },
-	{ "wire_bytes", "this VMM does not count its bytes, and --relay is off",
-	  WHY_ALWAYS },
+	{ "wire_bytes", "no relay, no VMM and no kernel counted them",
+	  WHY_ALWAYS | WHY_WIRE },
+	{ "kernel_bytes", "the migration did not begin",
+	  WHY_ALWAYS | WHY_WIRE },
 	{ "state_bytes", "this VMM does not say", WHY_ALWAYS },
-	{ "connections", "only a relay counts them: --relay on", WHY_ALWAYS },
+	{ "connections", "neither a relay nor the kernel counted them",
+	  WHY_ALWAYS },
 	{ "waterfall.stop_ms", "this source does not give the moment", 0 },
 	{ "waterfall.final_ram_ms", "this source does not give the moment", 0 },
 	{ "waterfall.device_save_ms", "this source does not give the moment",
@@ -62,7 +67,7 @@ static const struct why reasons[] = {
 	{ "cpu_s.target", "its threads could not be seen",
 	  WHY_ALWAYS | WHY_TARGET },
 	{ "tsc_ran_during_stop", "the workload made no step on both sides",
-	  WHY_FAR },
+	  WHY_STEPS | WHY_FAR },
 	{ "clock_offset_us", "one of the two hosts does not tell its time",
 	  WHY_ALWAYS },
 	{ "clock_offset_error_us",
@@ -71,16 +76,20 @@ static const struct why reasons[] = {
 };
 
 static const char *reason(const struct why *why, const struct run_sample *s,
-			  bool held)
+			  bool held, bool idle)
 {
 	if (s->source_blind[0] && why->more & (WHY_FAR | WHY_SOURCE))
 		return "the source's memory and threads cannot be seen";
 	if (s->target_blind[0] && why->more & (WHY_FAR | WHY_TARGET))
 		return "the target's memory and threads cannot be seen";
+	if ((why->more & WHY_WIRE) && s->wire_reason[0])
+		return s->wire_reason;
 	if (why->more & WHY_ALWAYS)
 		return why->reason;
 	if (!s->completed)
 		return "the migration did not complete";
+	if (idle && (why->more & WHY_STEPS))
+		return "the workload was stopped before the migration";
 	if (held && (why->more & WHY_HELD))
 		return "the target was held back for a look at its memory";
 	return why->reason;
@@ -95,8 +104,7 @@ static void explain_rounds(json_t *rounds, struct result *result)
 		  "the migration failed in this round, and none followed", 0 },
 		{ "rounds.pages", silent, 0 },
 		{ "rounds.zero_pages", silent, 0 },
-		{ "rounds.wire_bytes",
-		  "this VMM does not count its bytes, and --relay is off", 0 },
+		{ "rounds.wire_bytes", "see wire_bytes", 0 },
 		{ "rounds.dirty_pages_after", silent, 0 },
 	};
 	json_t *round;
@@ -131,7 +139,7 @@ static void explain_special(const struct run_settings *set_,
 				  ? "the workload made no step on the target"
 				  : "this target does not give the moment in "
 				    "which it started its vCPUs",
-		.more = WHY_HELD | WHY_FAR,
+		.more = WHY_HELD | WHY_STEPS | WHY_FAR,
 	};
 	const struct why coverage = {
 		.reason = "the host took no look: see --verify",
@@ -140,7 +148,8 @@ static void explain_special(const struct run_settings *set_,
 	bool qemu = set_->kind == DRIVE_QEMU;
 
 	if (json_is_null(at(o, step.key)))
-		result_warn_null(result, step.key, reason(&step, s, held));
+		result_warn_null(result, step.key,
+				 reason(&step, s, held, set_->idle));
 	if (!set_->workload.rate_bytes_per_s)
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
@@ -166,7 +175,7 @@ static void explain_special(const struct run_settings *set_,
 					   "its memory");
 	if (isnan(s->integrity.coverage_pct))
 		result_warn_null(result, "integrity.coverage_pct",
-				 reason(&coverage, s, false));
+				 reason(&coverage, s, false, false));
 }
 
 /* Of several reasons the first that applies. */
@@ -182,7 +191,8 @@ void sample_explain_nulls(const struct run_settings *set_,
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (json_is_null(at(o, reasons[i].key)))
-			result_warn_null(result, reasons[i].key,
-					 reason(&reasons[i], s, held));
+			result_warn_null(
+				result, reasons[i].key,
+				reason(&reasons[i], s, held, set_->idle));
 	explain_special(set_, s, held, o, result);
 }
