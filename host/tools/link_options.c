@@ -18,9 +18,8 @@ static const char *const relays[] = { "auto", "on", "off", NULL };
 
 const struct option_spec link_options[] = {
 	{ "relay", OPTION_CHOICE, AT(relay), "WHEN",
-	  "count the link's bytes in a relay: auto (QEMU), on, off (the "
-	  "kernel counts QEMU's, over TCP)",
-	  0, 0, relays },
+	  "count bytes in a relay: auto (QEMU), on, off (by VMM or kernel)", 0,
+	  0, relays },
 	{ "link-rate", OPTION_RATE, AT(rate_bytes_per_s), "RATE",
 	  "let the relay limit the link, bytes/s", 0, 64ull << 30, NULL },
 	{ "link-delay", OPTION_TIME, AT(delay_ns), "TIME",

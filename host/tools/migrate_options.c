@@ -16,9 +16,8 @@ static const char *const transports[] = { "auto", "unix", "tcp", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "socket between the two: unix, tcp, auto (unix, but for QEMU tcp "
-	  "with --relay off)",
-	  0, 0, transports },
+	  "unix, tcp or auto (default): unix, but tcp for QEMU --relay off", 0,
+	  0, transports },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
