@@ -32,6 +32,8 @@ static int warm_up(struct run *r, struct error *err)
 	run_stage(r, "warm-up");
 	mark(&r->warm, &r->source_count);
 	rc = drive_vm_sleep(&r->source, r->warm.ns + r->set->warmup_ns, err);
+	if (!rc && r->set->idle)
+		rc = run_stop_workload(&r->source, err);
 	if (rc)
 		return rc;
 	rc = sampler_start(&r->source_count, &r->target_count, r->tsc_hz,
@@ -108,7 +110,7 @@ static int after_success(struct run *r, struct error *err)
 		/* Time under our own hand is nobody's. */
 		r->again.ns = clock_now_ns();
 	}
-	stop_sampler(r, true);
+	stop_sampler(r, !r->set->idle);
 	run_stage(r, "after");
 	rc = drive_vm_sleep(&r->target, clock_now_ns() + r->set->after_ns, err);
 	if (rc)
@@ -143,10 +145,12 @@ static int after_failure(struct run *r, struct error *err)
 	r->out->source.checked = true;
 	if (strcmp(status, "running"))
 		return check_source_stands(r, err);
-	while (counters_steps(&r->source_count) == steps &&
+	while (!r->set->idle && counters_steps(&r->source_count) == steps &&
 	       clock_now_ns() < deadline)
 		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
-	r->out->source.running = counters_steps(&r->source_count) > steps;
+	/* Idle it makes none: the source's word is all there is. */
+	r->out->source.running =
+		r->set->idle || counters_steps(&r->source_count) > steps;
 	return run_check_after(r, &r->source, &r->out->source.integrity, err);
 }
 

@@ -45,12 +45,14 @@ struct run_settings {
 	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing;
+	struct drive_memory memory;
 	const char *kernel; /* file, or NULL: built in */
 	const void *image; /* the ELF that runs, to verify its segments */
 	size_t image_bytes;
 	struct workload workload;
-	const char *transport; /* "unix", "tcp" */
+	const char *transport; /* "unix", "tcp", "file" */
+	const char *snapshot; /* the file, to be kept; NULL = a private one */
+	unsigned int nr_channels; /* for pages; 1 = one for all */
 	bool relay; /* between the two: counts, and impairs as it is told */
 	struct relay_params relay_params; /* but for the addresses */
 	unsigned int cut_round; /* the relay cuts when it begins; 0 = never */
@@ -58,6 +60,7 @@ struct run_settings {
 	uint64_t stall_ns; /* that long; 0 = never */
 	uint64_t max_bandwidth_bytes_per_s;
 	uint64_t downtime_limit_ns;
+	bool idle; /* the workload is stopped after the warm-up */
 	uint64_t warmup_ns; /* workload before the migration */
 	uint64_t after_ns; /* workload after it */
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */

@@ -72,6 +72,8 @@ int run_start_source(struct run *r, struct error *err);
 /* Its state planted, its counters found; the workload runs already. */
 int run_ready_source(struct run *r, struct error *err);
 int run_start_target(struct run *r, struct error *err);
+/* Its memory stays as it is from here on. */
+int run_stop_workload(struct drive_vm *vm, struct error *err);
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);
@@ -116,6 +118,8 @@ int run_sabotage(struct run *r, struct error *err);
 int run_score(struct run *r);
 
 /* run_link.c: the way between the two. */
+/* Is it no socket, but a file that the target loads when it is whole? */
+bool run_by_file(const struct run *r);
 int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */

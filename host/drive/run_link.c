@@ -10,11 +10,24 @@
 #include "drive/relay.h"
 #include "drive/run_internal.h"
 
+bool run_by_file(const struct run *r)
+{
+	return !strcmp(r->set->transport, "file");
+}
+
 static int pick_address(struct run *r)
 {
 	struct error err = { "" };
 	int tries, fd;
 
+	if (run_by_file(r)) {
+		snprintf(r->address, sizeof(r->address), "file:%s",
+			 r->set->snapshot ? r->set->snapshot : "");
+		if (!r->set->snapshot)
+			snprintf(r->address, sizeof(r->address),
+				 "file:%s/snapshot-%u", r->set->dir, r->hop);
+		return 0;
+	}
 	/* A hop's own: the one before may still clean up its socket. */
 	snprintf(r->address, sizeof(r->address), "unix:%s/migrate-%u.sock",
 		 r->set->dir, r->hop);
@@ -64,6 +77,8 @@ int run_link_open(struct run *r, struct error *err)
 
 void run_link_close(struct run *r)
 {
+	if (run_by_file(r) && !r->set->snapshot)
+		unlink(r->address + strlen("file:"));
 	relay_destroy(r->relay);
 	r->relay = NULL;
 }

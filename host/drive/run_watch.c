@@ -10,6 +10,8 @@
 #include "qmp/client.h"
 
 #define LOOK_PERIOD_NS (100 * NSEC_PER_MSEC)
+/* It counts into the downtime. */
+#define LOAD_PERIOD_NS NSEC_PER_MSEC
 /* A cancelled migration that takes longer to end never will. */
 #define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
 
@@ -32,6 +34,9 @@ static json_t *parameters(const struct run *r)
 					      (json_int_t)s->sabotage.count,
 					      "seed",
 					      (json_int_t)s->sabotage.seed));
+	if (s->nr_channels > 1)
+		json_object_set_new(o, "multifd-channels",
+				    json_integer(s->nr_channels));
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
 		json_object_update(o, s->parameters);
@@ -49,6 +54,8 @@ static json_t *capabilities(const struct run *r)
 	const char *name;
 
 	json_array_append_new(list, capability("events", true));
+	if (r->set->nr_channels > 1)
+		json_array_append_new(list, capability("multifd", true));
 	json_object_foreach (r->set->capabilities, name, state)
 		json_array_append_new(list,
 				      capability(name, json_is_true(state)));
@@ -241,6 +248,33 @@ static uint64_t take_event(struct drive_vm *vm, const char *name,
 	return arrived;
 }
 
+/* The file is whole: the target loads it, to the end. */
+static int load_file(struct run *r, struct error *err)
+{
+	uint64_t deadline = clock_now_ns() + r->set->timeout_ns;
+	json_t *stats = NULL;
+	bool done = false;
+	int rc = drive_vm_execute(&r->target, "migrate-incoming",
+				  json_pack("{s:s}", "uri", r->address), NULL,
+				  err);
+
+	while (!rc && !done) {
+		rc = drive_vm_execute(&r->target, "query-migrate", NULL, &stats,
+				      err);
+		if (rc)
+			break;
+		done = ended(stats);
+		json_decref(stats);
+		if (!done && clock_now_ns() > deadline)
+			return error_set(err, -ETIMEDOUT,
+					 "the target does not finish loading");
+		if (!done)
+			clock_sleep_until_ns(clock_now_ns() + LOAD_PERIOD_NS);
+	}
+	look_at_threads(r, false);
+	return rc;
+}
+
 static int watch(struct run *r, struct error *err)
 {
 	const char *uri;
@@ -263,6 +297,11 @@ static int watch(struct run *r, struct error *err)
 	if (!r->out->completed) {
 		explain_failure(r);
 		return 0;
+	}
+	if (run_by_file(r)) {
+		rc = load_file(r, err);
+		if (rc)
+			return rc;
 	}
 	patience = clock_now_ns() + 5 * NSEC_PER_SEC;
 	if (!r->hold)

@@ -152,7 +152,10 @@ static int refusal(const struct drive_vm *vm, int rc, const char *words)
 	if (vm->kind != &drive_qemu || vm->wait_status == -1 ||
 	    !WIFEXITED(vm->wait_status) || WEXITSTATUS(vm->wait_status) != 1)
 		return rc;
-	return strstr(words, "KVM") ? -ENODEV : -EINVAL;
+	/* No KVM, or not enough huge pages. */
+	return strstr(words, "KVM") || strstr(words, "backing store")
+		       ? -ENODEV
+		       : -EINVAL;
 }
 
 static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,

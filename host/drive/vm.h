@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/backing.h"
 #include "base/error.h"
 #include "drive/counters.h"
 #include "drive/ram.h"
@@ -31,6 +32,15 @@ struct drive_qemu {
 	const char *cpu; /* a model; NULL = what works best */
 };
 
+/* What guest memory is made of, and how KVM logs writes to it. */
+struct drive_memory {
+	enum backing_kind kind;
+	const char *path; /* of BACKING_FILE */
+	uint64_t page_bytes;
+	bool prealloc;
+	bool ring; /* dirty ring instead of the bitmap */
+};
+
 struct drive_vm_params {
 	enum drive_kind kind;
 	struct drive_qemu qemu;
@@ -38,7 +48,7 @@ struct drive_vm_params {
 	const char *dir; /* where its log goes; exists */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing; /* "anon", "memfd" */
+	struct drive_memory memory;
 	const char *kernel; /* an ELF file; mini: NULL = the built-in guest */
 	const char *incoming; /* address to wait at, or NULL: boot */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */

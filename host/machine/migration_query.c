@@ -92,6 +92,7 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	struct vm_clock_report clock;
 	json_t *own = json_object();
 
+	set(own, "channels", number(s->nr_channels));
 	set(own, "wire-bytes", number(s->wire_bytes));
 	set(own, "state-bytes", number(s->state_bytes));
 	set(own, "setup-ns", number(s->setup_ns));

@@ -20,10 +20,10 @@
 
 enum { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
-static const char *const backings[] = { "anon", "memfd", NULL };
 static const char *const progresses[] = { "auto", "always", "never", NULL };
 
 #define AT(field) offsetof(struct common_settings, field)
+#define AT_MEMORY(field) offsetof(struct common_settings, memory.field)
 
 const struct option_spec common_options[] = {
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
@@ -31,8 +31,7 @@ const struct option_spec common_options[] = {
 	  NULL },
 	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 16 (default 1)", 1,
 	  16, NULL },
-	{ "backing", OPTION_CHOICE, AT(backing), "KIND",
-	  "memory from anon or memfd (default anon)", 0, 0, backings },
+	MEMORY_OPTIONS(AT_MEMORY),
 	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
 	  "another guest image (default: the built-in one)", 0, 0, NULL },
 	{ "workload", OPTION_STRING, AT(workload_text), "K=V,...",
@@ -123,10 +122,12 @@ int common_resolve(struct common_settings *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--ram must be a multiple of 2 MiB");
 	rc = machine_resolve(&s->machine, err);
-	if (!rc && s->machine.kind == DRIVE_QEMU && s->backing)
-		rc = error_set(err, -EINVAL,
-			       "--backing is for --vmm mini: QEMU keeps its "
-			       "own kind of RAM");
+	if (!rc)
+		rc = memory_resolve(&s->memory,
+				    s->machine.kind == DRIVE_QEMU
+					    ? s->machine.qemu.accel
+					    : NULL,
+				    s->ram_bytes, err);
 	if (rc)
 		return rc;
 	rc = workload_parse(s->workload_text, s->ram_bytes, &s->workload, err);
@@ -143,11 +144,6 @@ void common_exit(struct common_settings *s)
 {
 	if (s->mapped)
 		munmap(s->mapped, s->image_bytes);
-}
-
-const char *common_backing_name(const struct common_settings *s)
-{
-	return backings[s->backing];
 }
 
 static json_t *workload_params(const struct workload *w)
@@ -169,7 +165,7 @@ json_t *common_params(const struct common_settings *s)
 	json_object_set_new(o, "ram_bytes",
 			    json_integer((json_int_t)s->ram_bytes));
 	json_object_set_new(o, "cpus", json_integer((json_int_t)s->cpus));
-	json_object_set_new(o, "backing", json_string(common_backing_name(s)));
+	memory_params(&s->memory, o);
 	json_object_set_new(o, "kernel",
 			    result_string(s->kernel ? s->kernel : "built-in"));
 	json_object_set_new(o, "workload", workload_params(&s->workload));

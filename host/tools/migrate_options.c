@@ -12,12 +12,18 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "auto", "unix", "tcp", NULL };
+static const char *const transports[] = { "auto", "unix", "tcp", "file", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "unix, tcp or auto (default): unix, but tcp for QEMU --relay off", 0,
-	  0, transports },
+	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
+	  "QEMU tcp with --relay off); file: the source writes a\n"
+	  "snapshot, then the target loads it",
+	  0, 0, transports },
+	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
+	  "keep that snapshot, for boot --load", 0, 0, NULL },
+	{ "channels", OPTION_NUMBER, AT(channels), "N",
+	  "connections that carry pages, 1 to 16 (default 1)", 1, 16, NULL },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
@@ -25,6 +31,9 @@ const struct option_spec migrate_options[] = {
 	  2000 * NSEC_PER_SEC, NULL },
 	{ "before", OPTION_TIME, AT(before_ns), "TIME",
 	  "workload before the migration (default 1s)", 0, 0, NULL },
+	{ "idle", OPTION_FLAG, AT(idle), "",
+	  "stop the workload before the migration: a guest at rest", 0, 0,
+	  NULL },
 	{ "after", OPTION_TIME, AT(after_ns), "TIME",
 	  "workload after it (default 1s)", 0, 0, NULL },
 	{ "timeout", OPTION_TIME, AT(timeout_ns), "TIME",
@@ -84,6 +93,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.verify_text = default_verify,
 		.seed = 1,
 		.hops = 1,
+		.channels = 1,
 	};
 	common_init(&s->common);
 }
@@ -119,6 +129,27 @@ static int resolve_qemu(const struct migrate_settings *s,
 		rc = migrate_parse_parameters(&s->parameters, run->parameters,
 					      err);
 	return rc;
+}
+
+/* A file is written by one and read by the next, when it is whole. */
+static int resolve_file(const struct migrate_settings *s,
+			const struct run_settings *run, struct error *err)
+{
+	bool file = !strcmp(run->transport, "file");
+
+	if (s->snapshot && (!file || !*s->snapshot))
+		return error_set(err, -EINVAL,
+				 "--snapshot FILE goes with --transport file");
+	if (!file)
+		return 0;
+	if (run->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--transport file is for --vmm mini");
+	if (run->nr_channels > 1 || s->fault_text)
+		return error_set(err, -EINVAL,
+				 "--channels and --fault are for sockets, not "
+				 "for --transport file");
+	return 0;
 }
 
 /* Inline is the workload's own check before it overwrites: one of the two
@@ -162,12 +193,15 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.qemu = s->common.machine.qemu,
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
-		.backing = common_backing_name(&s->common),
+		.memory = s->common.memory.memory,
 		.kernel = s->common.kernel,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
+		.snapshot = s->snapshot,
+		.nr_channels = (unsigned int)s->channels,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
+		.idle = s->idle,
 		.warmup_ns = s->before_ns,
 		.after_ns = s->after_ns,
 		.timeout_ns = s->timeout_ns,
@@ -188,7 +222,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	if (rc)
 		return rc;
 	run->transport = transport(s, run);
-	rc = agree_on_inline(s, run, err);
+	rc = resolve_file(s, run, err);
+	if (!rc)
+		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
 	run->workload = s->common.workload;
@@ -206,6 +242,9 @@ json_t *migrate_params(const struct migrate_settings *s,
 		json_integer((json_int_t)run->max_bandwidth_bytes_per_s));
 	json_object_set_new(o, "downtime_limit_ms",
 			    json_real((double)run->downtime_limit_ns / 1e6));
+	json_object_set_new(o, "snapshot", result_string(run->snapshot));
+	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));
 	json_object_set_new(o, "after_ms",

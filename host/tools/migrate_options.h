@@ -4,6 +4,7 @@
 #define VMFERRY_TOOLS_MIGRATE_OPTIONS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -18,6 +19,9 @@ struct migrate_settings {
 	uint64_t repeat; /* 0 = not given: 1, or with --for no limit */
 	uint64_t seed, hops;
 	uint64_t for_ns; /* 0 = no soak */
+	bool idle;
+	uint64_t channels;
+	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
 	const char *verify_text, *sabotage_text, *fault_text;

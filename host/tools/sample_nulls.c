@@ -18,6 +18,7 @@ static json_t *at(json_t *object, const char *key)
 enum why_more {
 	WHY_HELD = 1, /* or: the target was held back */
 	WHY_ALWAYS = 2, /* whether the migration completed or not */
+	WHY_STEPS = 4, /* or: an idle guest makes none (--idle) */
 	WHY_WIRE = 8, /* or: what the kernel's counts lack */
 };
 
@@ -30,11 +31,12 @@ static const struct why reasons[] = {
 	{ "total_ms", "the source never said that it had completed", 0 },
 	{ "setup_ms", "the source never said that it was active", 0 },
 	{ "downtime_ms", "no STOP or no RESUME came", WHY_HELD },
-	{ "blackout_ms", "the workload made no step on both sides", WHY_HELD },
+	{ "blackout_ms", "the workload made no step on both sides",
+	  WHY_HELD | WHY_STEPS },
 	{ "guest_gap_ms",
 	  "the guest's log of its longest gaps does not list this one: others "
 	  "were longer",
-	  WHY_HELD },
+	  WHY_HELD | WHY_STEPS },
 	{ "brownout_ms", "there was no rate before to compare with", 0 },
 	{ "sampler_resolution_ms", "nothing was sampled", 0 },
 	{ "wire_bytes", "no relay, no VMM and no kernel counted them",
@@ -56,12 +58,13 @@ static const struct why reasons[] = {
 	{ "dirty_rate.after_bytes_per_s", "nothing was measured", 0 },
 	{ "cpu_s.source", "its threads could not be seen", WHY_ALWAYS },
 	{ "cpu_s.target", "its threads could not be seen", WHY_ALWAYS },
-	{ "tsc_ran_during_stop", "the workload made no step on both sides", 0 },
+	{ "tsc_ran_during_stop", "the workload made no step on both sides",
+	  WHY_STEPS },
 	{ "vmm_reported", "the source said nothing", WHY_ALWAYS },
 };
 
 static const char *reason(const struct why *why, const struct run_sample *s,
-			  bool held)
+			  bool held, bool idle)
 {
 	if ((why->more & WHY_WIRE) && s->wire_reason[0])
 		return s->wire_reason;
@@ -69,6 +72,8 @@ static const char *reason(const struct why *why, const struct run_sample *s,
 		return why->reason;
 	if (!s->completed)
 		return "the migration did not complete";
+	if (idle && (why->more & WHY_STEPS))
+		return "the workload was stopped before the migration";
 	if (held && (why->more & WHY_HELD))
 		return "the target was held back for a look at its memory";
 	return why->reason;
@@ -108,7 +113,7 @@ static void explain_special(const struct run_settings *set_,
 				  ? "the workload made no step on the target"
 				  : "this target does not give the moment in "
 				    "which it started its vCPUs",
-		.more = WHY_HELD,
+		.more = WHY_HELD | WHY_STEPS,
 	};
 	const struct why coverage = {
 		.reason = "the host took no look: see --verify",
@@ -116,7 +121,8 @@ static void explain_special(const struct run_settings *set_,
 	bool qemu = set_->kind == DRIVE_QEMU;
 
 	if (json_is_null(at(o, step.key)))
-		result_warn_null(result, step.key, reason(&step, s, held));
+		result_warn_null(result, step.key,
+				 reason(&step, s, held, set_->idle));
 	if (!set_->workload.rate_bytes_per_s)
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
@@ -137,7 +143,7 @@ static void explain_special(const struct run_settings *set_,
 				 "still, and nobody looks at its memory");
 	if (isnan(s->integrity.coverage_pct))
 		result_warn_null(result, "integrity.coverage_pct",
-				 reason(&coverage, s, false));
+				 reason(&coverage, s, false, false));
 }
 
 /* Of several reasons the first that applies. */
@@ -153,7 +159,8 @@ void sample_explain_nulls(const struct run_settings *set_,
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (json_is_null(at(o, reasons[i].key)))
-			result_warn_null(result, reasons[i].key,
-					 reason(&reasons[i], s, held));
+			result_warn_null(
+				result, reasons[i].key,
+				reason(&reasons[i], s, held, set_->idle));
 	explain_special(set_, s, held, o, result);
 }
