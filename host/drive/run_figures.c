@@ -82,7 +82,7 @@ static json_t *number_or_null(double value)
 
 static json_t *bytes_or_null(uint64_t from, uint64_t to)
 {
-	if (from == UINT64_MAX || to == UINT64_MAX || to < from)
+	if (to == UINT64_MAX || to < from)
 		return json_null();
 	return json_integer((json_int_t)(to - from));
 }

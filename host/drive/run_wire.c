@@ -81,6 +81,11 @@ int run_wire_open(struct run *r, const char **ret_uri, struct error *err)
 		why_not(r, "the connection may be made on another host");
 		return 0;
 	}
+	if (r->set->kind == DRIVE_MINI && r->set->nr_channels > 1) {
+		why_not(r, "several connections of the mini VMM are counted by "
+			   "its channels only");
+		return 0;
+	}
 	if (r->set->kind == DRIVE_QEMU && (r->relay || makes_several(r->set))) {
 		watch(r);
 		return 0;
