@@ -38,7 +38,7 @@ static const struct why reasons[] = {
 	  "were longer",
 	  WHY_HELD | WHY_STEPS },
 	{ "brownout_ms", "there was no rate before to compare with", 0 },
-	{ "sampler_resolution_ms", "nothing was sampled", 0 },
+	{ "sampler_resolution_ms", "no progress was seen on both sides", 0 },
 	{ "wire_bytes", "no relay, no VMM and no kernel counted them",
 	  WHY_ALWAYS | WHY_WIRE },
 	{ "kernel_bytes", "the migration did not begin",
