@@ -246,7 +246,7 @@ static void drop_waterfall(struct run *r)
 void run_figures(struct run *r)
 {
 	struct run_sample *o = r->out;
-	uint64_t blackout;
+	uint64_t blackout, resolution;
 
 	o->total_ms = between(r->begin.ns, r->done_ns);
 	o->setup_ms = between(r->begin.ns, r->active_ns);
@@ -258,8 +258,8 @@ void run_figures(struct run *r)
 	o->source_threads = r->source_threads;
 	o->target_threads = r->target_threads;
 	if (r->have_seen) {
-		o->sampler_resolution_ms =
-			(double)r->seen.longest_period_ns / 1e6;
+		if (sampler_resolution_ns(&r->seen, &resolution))
+			o->sampler_resolution_ms = (double)resolution / 1e6;
 		/* Held back for a look at its RAM, the target lost time that
 		 * no migration costs. */
 		if (!r->hold && sampler_blackout_ns(&r->seen, &blackout))

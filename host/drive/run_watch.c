@@ -169,6 +169,14 @@ static void note_round(struct run *r, const struct qmp_event *event)
 	run_link_round(r, round, event->arrived_ns);
 }
 
+static void note_stop(struct run *r, const struct qmp_event *event)
+{
+	r->stop_ns = event->arrived_ns;
+	r->stop_sent_us = event->sent_us;
+	if (r->sampler)
+		sampler_hurry(r->sampler);
+}
+
 /* Takes what the source has said by then, or waits for its next word. */
 static void listen_until(struct run *r, uint64_t deadline_ns)
 {
@@ -180,10 +188,8 @@ static void listen_until(struct run *r, uint64_t deadline_ns)
 			note_status(r, &event);
 		else if (!strcmp(event.name, "MIGRATION_PASS"))
 			note_round(r, &event);
-		else if (!strcmp(event.name, "STOP")) {
-			r->stop_ns = event.arrived_ns;
-			r->stop_sent_us = event.sent_us;
-		}
+		else if (!strcmp(event.name, "STOP"))
+			note_stop(r, &event);
 		qmp_event_exit(&event);
 		deadline_ns = 0;
 	}

@@ -28,6 +28,16 @@ int vm_dirty_degrade(struct vm *vm, unsigned int flags)
 	return 0;
 }
 
+unsigned int vm_dirty_lacks(const struct vm *vm)
+{
+	unsigned int flags = vm->caps.manual_dirty;
+
+	/* INITIALLY_SET means nothing without manual protection. */
+	if (!(flags & MANUAL))
+		return VM_DIRTY_NO_MANUAL | VM_DIRTY_NO_INITIALLY_SET;
+	return flags & INITIALLY_SET ? 0 : VM_DIRTY_NO_INITIALLY_SET;
+}
+
 static int enable_manual(struct vm *vm)
 {
 	unsigned int flags = vm->caps.manual_dirty & (MANUAL | INITIALLY_SET);

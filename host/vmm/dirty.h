@@ -81,5 +81,7 @@ int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
 #define VM_DIRTY_NO_MANUAL (1u << 0)
 #define VM_DIRTY_NO_INITIALLY_SET (1u << 1)
 int vm_dirty_degrade(struct vm *vm, unsigned int flags);
+/* What it lacks now, by the same flags. */
+unsigned int vm_dirty_lacks(const struct vm *vm);
 
 #endif
