@@ -18,7 +18,7 @@
 struct liar {
 	struct network n;
 	struct fake_vm vm;
-	struct channel *main;
+	struct channel *main, *theirs;
 	struct peer peer;
 	struct error err;
 	struct migrate_target *tgt;
@@ -48,19 +48,18 @@ static void liar_begin(struct liar *l, unsigned int nr, unsigned int takes)
 		.nr_regions = 1,
 	};
 	uint8_t table[512];
-	struct channel *b;
 
 	memset(l, 0, sizeof(*l));
 	network_init(&l->n);
 	fake_vm_init(&l->vm, small, 1);
 	hello.region[0] = (struct wire_region){ l->vm.region[0].gpa,
 						l->vm.region[0].bytes };
-	channel_pair(CAPACITY, &l->main, &b);
+	channel_pair(CAPACITY, &l->main, &l->theirs);
 	l->peer = (struct peer){ .ch = l->main,
 				 .name = "target",
 				 .during = "test",
 				 .err = &l->err };
-	migrate_target_create(&fake_vm_ops, &l->vm, b, NULL, &l->tgt);
+	migrate_target_create(&fake_vm_ops, &l->vm, l->theirs, NULL, &l->tgt);
 	migrate_target_set_channels(l->tgt, &to);
 	pthread_create(&l->thread, NULL, liar_target, l);
 	peer_send(&l->peer, WIRE_HELLO, table, wire_put_hello(table, &hello));
@@ -117,6 +116,7 @@ static void liar_end(struct liar *l, int rc, const char *sentence)
 		fail_msg("'%s' lacks '%s'", l->stats.error, sentence);
 	migrate_target_destroy(l->tgt);
 	channel_close(l->main);
+	channel_close(l->theirs);
 	network_exit(&l->n);
 	fake_vm_exit(&l->vm);
 }
