@@ -187,17 +187,19 @@ uint64_t lanes_idle_ns(const struct lanes *l)
 
 void lanes_close(struct lanes *l)
 {
+	unsigned int i;
+
 	pthread_mutex_lock(&l->lock);
 	l->quit = true;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
-	while (l->nr) {
-		struct lane *lane = l->lane[--l->nr];
-
-		channel_shutdown(lane->ch);
-		pthread_join(lane->thread, NULL);
-		lane_free(lane);
-	}
+	for (i = 0; i < l->nr; i++)
+		channel_shutdown(l->lane[i]->ch);
+	/* Each counts the bytes of all: none is closed while one still runs. */
+	for (i = 0; i < l->nr; i++)
+		pthread_join(l->lane[i]->thread, NULL);
+	while (l->nr)
+		lane_free(l->lane[--l->nr]);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
 }

@@ -305,15 +305,20 @@ int receivers_failure(struct receivers *rs, struct error *err)
 
 void receivers_close(struct receivers *rs)
 {
+	unsigned int i;
+
 	pthread_mutex_lock(&rs->lock);
 	rs->quit = true;
 	pthread_cond_broadcast(&rs->changed);
 	pthread_mutex_unlock(&rs->lock);
+	for (i = 0; i < rs->nr; i++)
+		channel_shutdown(rs->receiver[i]->ch);
+	/* Each counts the bytes of all: none is closed while one still runs. */
+	for (i = 0; i < rs->nr; i++)
+		pthread_join(rs->receiver[i]->thread, NULL);
 	while (rs->nr) {
 		struct receiver *r = rs->receiver[--rs->nr];
 
-		channel_shutdown(r->ch);
-		pthread_join(r->thread, NULL);
 		channel_close(r->ch);
 		free(r);
 	}

@@ -2,8 +2,9 @@
 /*
  * Damages migration streams at random, and looks at what the readers do.
  *
- * Three targets by turns: the parsers of tables alone, a whole target that
- * hears a damaged source, a whole source that hears a damaged target. Most
+ * Four targets by turns: the parsers of tables alone, a whole target that
+ * hears a damaged source, a whole source that hears a damaged target, a file
+ * with a stream in it. Most
  * damage gets a right checksum, so that it reaches what lies behind the check.
  * What must hold is asserted in stream.c; guard pages and the sanitizers watch
  * the memory. Usage: fuzz_migrate [--seconds N] [--seed N].
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -152,6 +155,50 @@ static struct tape damaged(struct fuzz *f, const struct tape *t)
 	return bad;
 }
 
+/* Return: 0 if it is, to the end, what was said; else what the file gave. */
+static int read_all(struct fuzz *f, struct channel *ch)
+{
+	uint8_t *back = malloc(f->said.bytes);
+	int rc = channel_read_all(ch, back, f->said.bytes);
+
+	if (!rc)
+		rc = ch->ops->finish(ch);
+	if (!rc)
+		assert_memory_equal(back, f->said.data, f->said.bytes);
+	free(back);
+	return rc;
+}
+
+/* A snapshot whose file was damaged: the checksums must find all of it. */
+static void fuzz_file(struct fuzz *f)
+{
+	struct iovec all = { f->said.data, f->said.bytes };
+	int fd = memfd_create("snapshot", MFD_CLOEXEC), rc;
+	size_t at, bytes;
+	struct channel *ch;
+	uint8_t *map;
+
+	channel_from_file(dup(fd), true, &ch);
+	assert_int_equal(channel_write_all(ch, &all, 1), 0);
+	assert_int_equal(ch->ops->finish(ch), 0);
+	channel_close(ch);
+	bytes = (size_t)lseek(fd, 0, SEEK_END);
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	at = below(f, bytes);
+	map[at] ^= (uint8_t)(1 + below(f, 255));
+	if (below(f, 2))
+		damage(f, map, bytes < 64 ? bytes : 64);
+	map[at] ^= (uint8_t)(1 + below(f, 255));
+	lseek(fd, 0, SEEK_SET);
+	channel_from_file(fd, false, &ch);
+	rc = read_all(f, ch);
+	if (!rc)
+		f->survived++;
+	channel_close(ch);
+	munmap(map, bytes);
+}
+
 static void fuzz_target(struct fuzz *f)
 {
 	struct tape bad = damaged(f, &f->said);
@@ -204,7 +251,7 @@ static void fuzz_parsers(struct fuzz *f)
 	struct wire_header header;
 	struct wire_hello hello;
 	struct wire_round round;
-	unsigned int nr;
+	unsigned int nr, index;
 	uint64_t value;
 
 	assert_non_null(table);
@@ -214,7 +261,12 @@ static void fuzz_parsers(struct fuzz *f)
 	if (!wire_parse_runs(table, bytes, nasty(f), regions, 3, runs, &nr,
 			     &err))
 		check_runs(runs, nr, regions);
-	wire_parse_hello(table, bytes, &hello, &err);
+	if (!wire_parse_hello(table, bytes, &hello, &err))
+		assert_true(hello.nr_channels &&
+			    hello.nr_channels <= MIGRATE_MAX_CHANNELS);
+	/* Of a session that the damage can hit. */
+	if (!wire_parse_channel(table, bytes, 1, 5, &index, &err))
+		assert_true(index && index < 5);
 	wire_parse_round(table, bytes, &round, &err);
 	wire_parse_u64(table, bytes, &value, &err);
 	wire_parse_text(table, bytes, text);
@@ -250,6 +302,7 @@ int main(int argc, char **argv)
 
 		fuzz_target(&f);
 		fuzz_source(&f);
+		fuzz_file(&f);
 		for (i = 0; i < 100; i++)
 			fuzz_parsers(&f);
 		f.rounds++;

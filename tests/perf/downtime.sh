@@ -4,9 +4,9 @@
 #
 # Usage: downtime.sh VMFERRY [RAM_MIB [RUNS [RATE]]] (1024, 10, 100M). For
 # limits of 20, 50, 100 and 300 ms, ours and QEMU's in turn: medians of the
-# downtime, the blackout, and of the blackout divided by what it must be at
-# least: the last round at the bandwidth of the rounds before, and the state's
-# time (save, transfer, load, resume). QEMU says neither: there the quotient is
+# downtime, the blackout, and of the blackout divided by what follows from the
+# rest: the last round at the bandwidth of the largest one, and the state's time
+# (stop, save, transfer, load, resume, first step). QEMU says neither: there the quotient is
 # missing. The last line is a guest at rest. Measures, and gates nothing.
 set -u
 
@@ -38,10 +38,10 @@ one()
 			(.rounds[-1].wire_bytes / ($big.wire_bytes /
 				$big.duration_ms)) + $w.stop_ms +
 			$w.device_save_ms + $w.device_load_ms +
-			$w.resume_ms + ($w.first_step_ms // 0) end) as $least |
-		"\($s.downtime_ms) \($s.blackout_ms // "-") \(if $least == null
+			$w.resume_ms + ($w.first_step_ms // 0) end) as $due |
+		"\($s.downtime_ms) \($s.blackout_ms // "-") \(if $due == null
 			or $s.blackout_ms == null then "-" else
-			$s.blackout_ms / $least end)"' "$dir/r.json" \
+			$s.blackout_ms / $due end)"' "$dir/r.json" \
 		>>"$dir/$into"
 }
 
@@ -73,7 +73,7 @@ for ((i = 0; i < runs; i++)); do
 	done
 done
 printf '%-8s %-5s %5s %12s %12s %12s\n' limit VMM runs 'downtime ms' \
-	'blackout ms' '/ at least'
+	'blackout ms' '/ expected'
 for limit in "${limits[@]}"; do
 	for vmm in "${vmms[@]}"; do
 		row "$limit.$vmm" "$limit ms" "$vmm"

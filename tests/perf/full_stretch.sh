@@ -6,7 +6,7 @@
 # Usage: full_stretch.sh VMFERRY STRETCH_LOOP [RAM_MIB [ROUNDS [OPTIONS]]]
 # (2048 MiB, 10 rounds). All four in turn in each round, so that what the host
 # does to one it does to all; OPTIONS are further options of `vmferry migrate`
-# for the three, such as --backing thp. Cold: the target's memory is not there
+# for the three, such as --backing thp, which the loop takes too. Cold: the target's memory is not there
 # yet. Warm: it is (preallocated, if this vmferry has --prealloc). A table of
 # medians, MiB/s of random content and CPU seconds per GiB of both sides, and
 # what was stolen meanwhile. Measures, and gates nothing.
@@ -23,6 +23,8 @@ trap 'rm -rf "$dir"' EXIT
 names=(loop mini multi plain multifd)
 states=(cold)
 ! "$vmferry" migrate --help | grep -q -- '--prealloc' || states+=(warm)
+thp=()
+[[ $options != *"--backing thp"* ]] || thp=(thp)
 vmms=(mini)
 ! command -v qemu-system-x86_64 >/dev/null || vmms+=(qemu)
 
@@ -32,7 +34,7 @@ migrate()
 	local into=$1 warm=()
 
 	shift
-	[ "${into##*.}" = cold ] || warm=(--prealloc)
+	[ "${into##*.}" = cold ] || warm=(--prealloc on)
 	# shellcheck disable=SC2086 # words
 	"$vmferry" migrate --ram "${ram}M" --idle --relay off --before 0s \
 		--after 100ms --verify after --workload "wss=${work}M" \
@@ -50,7 +52,7 @@ migrate()
 
 bare()
 {
-	"$loop" "$work" "${1##*.}" | sed "s/\$/ $work/" >>"$dir/$1"
+	"$loop" "$work" "${1##*.}" "${thp[@]}" | sed "s/\$/ $work/" >>"$dir/$1"
 }
 
 one_round()

@@ -3,10 +3,10 @@
  * The limit that full_stretch.sh measures against: two processes, a UNIX
  * socket pair, a loop of send() and one of recv(), and nothing else.
  *
- * Usage: stretch_loop MIB cold|warm. The memory sent is random and populated;
+ * Usage: stretch_loop MIB cold|warm [thp]. The memory sent is random and populated;
  * that of the receiver is populated (warm) or not (cold). Prints milliseconds
  * and the CPU seconds of both. Prepared before the clock starts: as with a
- * migration, whose machines stand ready.
+ * migration, whose machines stand ready. Pages are of 4 KiB, or with thp huge.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,17 +25,19 @@
 /* As the engine's channels have it (host/migrate/channel_socket.c). */
 #define BUFFER_BYTES (512 * 1024)
 
-static uint8_t *map(size_t bytes, bool populate)
+static uint8_t *map(size_t bytes, bool populate, bool thp)
 {
 	uint8_t *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS |
-				   (populate ? MAP_POPULATE : 0),
-			   -1, 0);
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (at != MAP_FAILED)
-		return at;
-	perror("stretch_loop: no memory");
-	exit(99);
+	if (at == MAP_FAILED) {
+		perror("stretch_loop: no memory");
+		exit(99);
+	}
+	madvise(at, bytes, thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	if (populate)
+		memset(at, 1, bytes);
+	return at;
 }
 
 static void fill(uint8_t *at, size_t bytes)
@@ -74,9 +76,9 @@ static double cpu_s(int who)
 }
 
 /* Says when it is ready, and how much CPU time the rest took. */
-static void receive(int fd, size_t bytes, bool warm)
+static void receive(int fd, size_t bytes, bool warm, bool thp)
 {
-	uint8_t *to = map(bytes, warm), go = 1;
+	uint8_t *to = map(bytes, warm, thp), go = 1;
 	double before = cpu_s(RUSAGE_SELF), took;
 
 	transfer(fd, &go, 1, true);
@@ -96,15 +98,16 @@ static void size_buffers(int fd)
 
 int main(int argc, char **argv)
 {
-	size_t bytes = argc == 3 ? strtoul(argv[1], NULL, 10) << 20 : 0;
-	bool warm = argc == 3 && !strcmp(argv[2], "warm");
+	bool thp = argc == 4 && !strcmp(argv[3], "thp");
+	size_t bytes = argc == 3 + thp ? strtoul(argv[1], NULL, 10) << 20 : 0;
+	bool warm = bytes && !strcmp(argv[2], "warm");
 	double before, theirs;
 	uint64_t begin_ns;
 	uint8_t *from, go;
 	int fd[2];
 
 	if (!bytes || (!warm && strcmp(argv[2], "cold"))) {
-		fprintf(stderr, "usage: stretch_loop MIB cold|warm\n");
+		fprintf(stderr, "usage: stretch_loop MIB cold|warm [thp]\n");
 		return 2;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
@@ -112,9 +115,9 @@ int main(int argc, char **argv)
 	size_buffers(fd[0]);
 	size_buffers(fd[1]);
 	if (!fork())
-		receive(fd[1], bytes, warm);
+		receive(fd[1], bytes, warm, thp);
 	close(fd[1]);
-	from = map(bytes, true);
+	from = map(bytes, true, thp);
 	fill(from, bytes);
 	transfer(fd[0], &go, 1, false);
 	before = cpu_s(RUSAGE_SELF);
