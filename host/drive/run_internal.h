@@ -109,6 +109,8 @@ int run_score(struct run *r);
 /* run_link.c: the way between the two. */
 /* Is it no socket, but a file that the target loads when it is whole? */
 bool run_by_file(const struct run *r);
+/* RAM changes hands by descriptor. */
+bool run_by_handover(const struct run *r);
 int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */

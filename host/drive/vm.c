@@ -153,9 +153,8 @@ static int refusal(const struct drive_vm *vm, int rc, const char *words)
 	    !WIFEXITED(vm->wait_status) || WEXITSTATUS(vm->wait_status) != 1)
 		return rc;
 	/* No KVM, or not enough huge pages. */
-	return strstr(words, "KVM") || strstr(words, "backing store")
-		       ? -ENODEV
-		       : -EINVAL;
+	return strstr(words, "KVM") || strstr(words, "backing store") ? -ENODEV
+								      : -EINVAL;
 }
 
 static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,

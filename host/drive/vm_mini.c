@@ -28,7 +28,9 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "--backing=%s%s%s", backing_names[m->kind],
 		       m->path ? ":" : "", m->path ? m->path : "");
 	drive_args_add(a, "--page-size=%" PRIu64, m->page_bytes);
-	if (m->prealloc)
+	if (m->handover)
+		drive_args_add(a, "--handover");
+	else if (m->prealloc)
 		drive_args_add(a, "--prealloc=on");
 	if (m->ring)
 		drive_args_add(a, "--dirty=ring");

@@ -146,4 +146,5 @@ const struct migrate_vm_ops migration_ops = {
 	.resume = op_resume,
 	.save_state = op_save_state,
 	.load_state = op_load_state,
+	.handover = &machine_handover_ops,
 };

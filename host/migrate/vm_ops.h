@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct buf;
+struct error;
 
 /* A stretch of guest memory, migrated page by page. */
 struct migrate_region {
@@ -22,6 +23,26 @@ struct migrate_region {
 #define MIGRATE_MAX_REGIONS 16u
 /* Connections of one migration. */
 #define MIGRATE_MAX_CHANNELS 16u
+
+/**
+ * struct migrate_handover_ops - RAM that changes hands by its descriptor.
+ *
+ * Both machines then map the same pages: until `go` only the source writes
+ * them, after it only the target; the source shall unmap them then.
+ */
+struct migrate_handover_ops {
+	/* Source. The memfd of region @index, still the machine's; -1: its
+	 * pages travel. */
+	int (*fd)(void *vm, unsigned int index);
+	/*
+	 * Target. Puts the memory of @fd in the place of region @index, at the
+	 * same address, for reading only. @fd is a hostile peer's, and taken
+	 * over whatever happens. Return: 0 or -errno, a sentence.
+	 */
+	int (*map)(void *vm, unsigned int index, int fd, struct error *err);
+	/* Target, after `go`: it is ours, make it writable. */
+	int (*take)(void *vm);
+};
 
 /**
  * struct migrate_vm_ops - a machine to migrate from or to.
@@ -67,6 +88,8 @@ struct migrate_vm_ops {
 	int (*save_state)(void *vm, struct buf *state);
 	/* Target: load it. The bytes are as hostile as the stream. */
 	int (*load_state)(void *vm, const uint8_t *state, size_t bytes);
+
+	const struct migrate_handover_ops *handover; /* NULL = it cannot */
 };
 
 #endif

@@ -12,12 +12,14 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", "file", NULL };
+static const char *const transports[] = { "unix", "tcp", "file", "memfd",
+					  NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
 	  "between the two: unix (default) or tcp, a socket; file: the\n"
-	  "source writes a snapshot, then the target loads it",
+	  "source writes a snapshot, then the target loads it; memfd: RAM\n"
+	  "is handed over by descriptor, only the state travels",
 	  0, 0, transports },
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
 	  "keep that snapshot, for boot --load", 0, 0, NULL },
@@ -171,11 +173,60 @@ static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
 	return 0;
 }
 
+static bool by_handover(const struct migrate_settings *s)
+{
+	return !strcmp(transports[s->transport], "memfd");
+}
+
+/* RAM that is handed over lies in a memfd. */
+static int choose_backing(struct migrate_settings *s, struct error *err)
+{
+	struct memory_choice *m = &s->common.memory;
+
+	if (!by_handover(s))
+		return 0;
+	if (!m->backing)
+		m->backing = "memfd";
+	if (strcmp(m->backing, "memfd"))
+		return error_set(err, -EINVAL,
+				 "--transport memfd hands RAM over in a memfd: "
+				 "--backing %s contradicts it",
+				 m->backing);
+	return 0;
+}
+
+/* No pages travel: nothing to limit, to spread, to count or to drop. */
+static int resolve_handover(const struct migrate_settings *s,
+			    const struct run_settings *run, struct error *err)
+{
+	bool skip = run->sabotage.count &&
+		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+
+	if (!by_handover(s))
+		return 0;
+	if (run->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--transport memfd is for --vmm mini");
+	if (run->relay)
+		return error_set(err, -EINVAL,
+				 "--transport memfd passes descriptors, which "
+				 "no relay carries: drop --relay and the "
+				 "--link-... options");
+	if (run->nr_channels > 1 || skip)
+		return error_set(err, -EINVAL,
+				 "with --transport memfd no pages travel: "
+				 "--channels and --sabotage skip-dirty have "
+				 "nothing to do");
+	return 0;
+}
+
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
-	int rc = common_resolve(&s->common, err);
+	int rc = choose_backing(s, err);
 
+	if (!rc)
+		rc = common_resolve(&s->common, err);
 	if (rc)
 		return rc;
 	*run = (struct run_settings){
@@ -213,6 +264,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = resolve_qemu(s, run, err);
 	if (!rc)
 		rc = link_resolve(&s->common.link, run, err);
+	if (!rc)
+		rc = resolve_handover(s, run, err);
 	if (rc)
 		return rc;
 	rc = agree_on_inline(s, run, err);

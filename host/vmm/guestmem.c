@@ -45,9 +45,10 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 		.page_bytes = p->page_bytes,
 		.name = name,
 		.path = p->path,
-		/* Want of huge pages shall show now and not as SIGBUS. */
-		.reserve = true,
-		/* It may be handed over: see machine/handover.c. */
+		/* Want of huge pages shall show now and not as SIGBUS; those
+		 * of RAM to come are reserved by who has it. */
+		.reserve = !p->awaited,
+		/* It may be handed over. */
 		.sealed = true,
 	};
 	int rc;
@@ -62,7 +63,7 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 	r->memfd = r->backing.fd;
 	r->page_bytes = p->backing == BACKING_THP ? PAGE : p->page_bytes;
 	r->is_ram = gpa != GUESTMEM_CONTROL_GPA;
-	return p->prealloc ? populate(r, err) : 0;
+	return p->prealloc && !p->awaited ? populate(r, err) : 0;
 }
 
 static int check(const struct guestmem_params *p, struct error *err)
