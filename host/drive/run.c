@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "drive/run_internal.h"
 
+/* The sampler must have seen each vCPU step before the machine stops, which is
+ * at once if no pages travel; a workload that paces takes up to 10 ms. */
+#define SEE_STEPS_NS (50 * NSEC_PER_MSEC)
 #define MOVE_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 void run_stage(const struct run *r, const char *stage)
@@ -39,9 +42,12 @@ static int warm_up(struct run *r, struct error *err)
 	rc = sampler_start(&r->source_count, &r->target_count, r->tsc_hz,
 			   &r->sampler);
 	if (rc)
-		error_set(err, rc, "cannot start the sampler: %s",
-			  strerror(-rc));
-	return rc;
+		return error_set(err, rc, "cannot start the sampler: %s",
+				 strerror(-rc));
+	return run_by_handover(r)
+		       ? drive_vm_sleep(&r->source,
+					clock_now_ns() + SEE_STEPS_NS, err)
+		       : 0;
 }
 
 /* Lets the guest make its first steps, then ends the sampling. */
