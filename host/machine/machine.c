@@ -155,6 +155,8 @@ static int catch_signals(struct machine *m)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A snapshot past a limit is an error of write(2), no death. */
+	signal(SIGXFSZ, SIG_IGN);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signal_fd < 0)
 		return -errno;

@@ -53,8 +53,10 @@ static void on_phase(void *ctx, enum migrate_phase phase)
 	/* All channels are there. */
 	if (phase == MIGRATE_PRECOPY && !m->migration.outgoing)
 		migration_stop_listening(m);
-	/* The end is told when the thread has cleaned up. */
-	if (phase >= MIGRATE_DONE)
+	/* The end is told when the thread has cleaned up; but that the target
+	 * has it all is news to be told at once. */
+	if (phase >= MIGRATE_DONE &&
+	    !(phase == MIGRATE_DONE && m->migration.outgoing))
 		return;
 	pthread_mutex_lock(&m->lock);
 	/* From here on the machine is the target's. */

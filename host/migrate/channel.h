@@ -79,7 +79,7 @@ int channel_from_fd(int fd, struct channel **ret_channel);
  * @out: write; under a temporary name beside @path until it is published. An
  *	older file of that name is there until then.
  *
- * Return: 0, -EISDIR, -EEXIST for what is no regular file, or -errno; with a
+ * Return: 0, -EISDIR, -EINVAL for what is no regular file, or -errno; with a
  * sentence.
  */
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,

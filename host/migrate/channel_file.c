@@ -42,7 +42,8 @@ struct file_channel {
 	char *path, *temporary; /* NULL = the descriptor's own */
 	uint64_t number; /* of the next block */
 	bool ended; /* read: the empty block has come */
-	bool damaged; /* read: a block was not what it should be */
+	bool damaged; /* read: a block was not what it should be, */
+	bool foreign; /* and never was one of ours */
 	struct {
 		struct block_le le;
 		uint8_t data[BLOCK_BYTES];
@@ -158,6 +159,7 @@ static int get_block(struct file_channel *f)
 
 	if (rc)
 		return rc;
+	f->foreign = !f->number && le64toh(le->magic) != BLOCK_MAGIC;
 	if (le64toh(le->magic) != BLOCK_MAGIC ||
 	    le64toh(le->number) != f->number ||
 	    le64toh(le->bytes) > BLOCK_BYTES)
@@ -269,7 +271,7 @@ static void file_explain(struct channel *ch, int rc, struct error *err)
 	if (f->out)
 		error_set(err, rc, "cannot write %s: %s", path,
 			  strerrordesc_np(-rc));
-	else if (f->damaged && !f->number)
+	else if (f->foreign)
 		error_set(err, rc, "%s is not a snapshot of vmferry's", path);
 	else if (f->damaged)
 		error_set(err, rc,
@@ -345,7 +347,7 @@ static int open_new(const char *path, char **ret_temporary)
 	int fd;
 
 	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EEXIST;
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
@@ -371,7 +373,8 @@ int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		rc = out ? fd : -errno;
 		return error_set(err, rc, "cannot %s %s: %s",
 				 out ? "write" : "read", path,
-				 strerrordesc_np(-rc));
+				 rc == -EINVAL ? "it is no regular file"
+					       : strerrordesc_np(-rc));
 	}
 	f = file_new(fd, out);
 	if (f)

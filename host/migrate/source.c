@@ -302,8 +302,6 @@ int migrate_source_run(struct migrate_source *src)
 	rc = attempt(src);
 	if (src->progress.committed) {
 		explain(src, rc);
-		if (src->logging)
-			src->ops->log_stop(src->vm);
 	} else {
 		if (progress_cancelled(&src->progress))
 			rc = -ECANCELED;
@@ -311,6 +309,9 @@ int migrate_source_run(struct migrate_source *src)
 		rc = source_undo(src, rc);
 	}
 	progress_end(&src->progress, rc, src->err.text);
+	/* Milliseconds that nobody waits for: the machine is the target's. */
+	if (src->progress.committed && src->logging)
+		src->ops->log_stop(src->vm);
 	lanes_close(&src->lanes);
 	lanes_init(&src->lanes, &src->feed, &src->progress);
 	return rc;

@@ -18,6 +18,17 @@ is '.samples[0] | .wire_bytes == .vantage.sent_bytes.vmm and .connections == 1' 
 	good=1
 result $good "the relay's count is the channel's, to the byte"
 
+good=0
+# shellcheck disable=SC2086 # words
+run migrate $common --relay on --workload $load --channels 4 \
+	--json "$dir/r.json"
+[ "$rc" -eq 0 ] || good=1
+is '.samples[0] | .wire_bytes == .vantage.sent_bytes.vmm and .connections == 4 and
+	(.cpu_s.source_threads | has("channel-3")) and
+	.vmm_reported["x-vmferry"].channels == 4' || good=1
+documented || good=1
+result $good "the same over four channels"
+
 for transport in unix tcp; do
 	good=0
 	# shellcheck disable=SC2086 # words
@@ -44,17 +55,19 @@ for ((i = 0; i < cuts; i++)); do
 	vmm=mini
 	[ $((i % 5)) -ne 4 ] || ! command -v qemu-system-x86_64 >/dev/null ||
 		vmm=qemu
+	channels=1
+	[ $((i % 3)) -ne 1 ] || channels=4
 	# Within what the first round sends.
 	cut=$((1 + (RANDOM * 32768 + RANDOM) % 45000000))
 	# shellcheck disable=SC2086 # words
 	run migrate $common --vmm $vmm --link-cut $cut --workload $load \
-		--json "$dir/r.json"
+		--channels $channels --json "$dir/r.json"
 	[ "$rc" -eq 1 ] || good=1
 	is '.samples[0] | .completed == false and .source_after.running and
 		([.source_after.integrity.bad[]] | add == 0)' || good=1
 	is ".samples[0].wire_bytes == $cut" || good=1
 	documented || good=1
 	clean || good=1
-	result $good "$vmm, cut after $cut bytes: the source goes on"
+	result $good "$vmm, $channels channels, cut after $cut bytes: the source goes on"
 done
 finish
