@@ -49,7 +49,7 @@ struct migrate_handover_ops {
  *
  * All return 0 or -errno, unless said otherwise. Calls come one at a time, from
  * the thread that runs migrate_source_run() or migrate_target_run(); but
- * clear_dirty() from any of the engine's threads.
+ * clear_dirty() and touched() from any of the engine's threads.
  */
 struct migrate_vm_ops {
 	/* Number of regions, 1..MIGRATE_MAX_REGIONS; constant. */
@@ -78,6 +78,14 @@ struct migrate_vm_ops {
 	 */
 	int (*clear_dirty)(void *vm, unsigned int index, uint64_t first,
 			   uint64_t nr, const uint64_t *bitmap);
+
+	/*
+	 * Source; may be NULL. Sets a bit for each page of [@first, @first +
+	 * @nr) of region @index that may hold anything but zeros; @nr at most
+	 * 512. Others need not be read. Failing, it may be all of them.
+	 */
+	int (*touched)(void *vm, unsigned int index, uint64_t first,
+		       unsigned int nr, uint64_t *ret_bits);
 
 	/* Source. Stop all vCPUs and devices; on return none writes memory. */
 	int (*pause)(void *vm);

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/touched.h"
 
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
@@ -100,6 +103,7 @@ int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 	int rc;
 
 	memset(mem, 0, sizeof(*mem));
+	mem->pagemap_fd = touched_open_pagemap(0);
 	if (!p.page_bytes)
 		p.page_bytes = backing_default_page_bytes(p.backing);
 	rc = check(&p, err);
@@ -122,7 +126,20 @@ void guestmem_exit(struct guestmem *mem)
 
 	for (i = 0; i < mem->nr_regions; i++)
 		backing_destroy(&mem->region[i].backing);
+	if (mem->pagemap_fd > 0)
+		close(mem->pagemap_fd);
 	memset(mem, 0, sizeof(*mem));
+}
+
+int guestmem_touched(const struct guestmem *mem, unsigned int index,
+		     uint64_t first, unsigned int nr, uint64_t *ret_bits)
+{
+	const struct guestmem_region *r = &mem->region[index];
+
+	if (r->memfd >= 0)
+		return touched_file(r->memfd, first * PAGE, nr, ret_bits);
+	return touched_private(mem->pagemap_fd,
+			       (uintptr_t)r->hva + first * PAGE, nr, ret_bits);
 }
 
 void *guestmem_at(const struct guestmem *mem, uint64_t gpa, uint64_t bytes)

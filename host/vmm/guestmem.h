@@ -48,6 +48,7 @@ struct guestmem_region {
 
 /* Regions are sorted by gpa and disjoint. */
 struct guestmem {
+	int pagemap_fd; /* ours; -1 = not to be had */
 	unsigned int nr_regions;
 	struct guestmem_region region[GUESTMEM_MAX_REGIONS];
 };
@@ -68,6 +69,16 @@ struct guestmem {
 int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 		  struct error *err);
 void guestmem_exit(struct guestmem *mem);
+
+/**
+ * guestmem_touched() - which pages may hold anything but zeros.
+ * @first, @nr: pages of region @index; @nr at most TOUCHED_MAX_PAGES.
+ * @ret_bits: as touched_private() has it.
+ *
+ * Return: 0, or -errno: all of them may. Context: one caller at a time.
+ */
+int guestmem_touched(const struct guestmem *mem, unsigned int index,
+		     uint64_t first, unsigned int nr, uint64_t *ret_bits);
 
 /**
  * guestmem_is_sealed() - may that region be handed over to another process?
