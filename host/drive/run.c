@@ -33,6 +33,7 @@ static int warm_up(struct run *r, struct error *err)
 	int rc;
 
 	run_stage(r, "warm-up");
+	run_look_at_memory(&r->source, &r->out->source_memory);
 	mark(&r->warm, &r->source_count);
 	rc = drive_vm_sleep(&r->source, r->warm.ns + r->set->warmup_ns, err);
 	if (!rc && r->set->idle)
@@ -122,6 +123,7 @@ static int after_success(struct run *r, struct error *err)
 	if (rc)
 		return rc;
 	mark(&r->after, &r->target_count);
+	run_look_at_memory(&r->target, &r->out->target_memory);
 	rc = check_source_stands(r, err);
 	run_stage(r, "verify");
 	if (!rc)
