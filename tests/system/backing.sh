@@ -71,8 +71,10 @@ refused 2 'cannot map' migrate --ram 64M --backing file:/no/such/folder/ram
 # Huge pages: reserved here if we may, and given back.
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB
 before=$(cat $pool/nr_hugepages 2>/dev/null)
-if [ -w $pool/nr_hugepages ] && [ "$(cat $pool/free_hugepages)" -lt 32 ]; then
-	refused 77 'sysctl vm.nr_hugepages' migrate --ram 128M --backing hugetlb
+if [ -w $pool/nr_hugepages ]; then
+	[ "$(cat $pool/free_hugepages)" -ge 64 ] ||
+		refused 77 'sysctl vm.nr_hugepages' migrate --ram 128M \
+			--backing hugetlb
 	trap 'echo $before >$pool/nr_hugepages; rm -rf "$dir"' EXIT
 	echo $((before + 160)) >$pool/nr_hugepages
 fi
