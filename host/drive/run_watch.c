@@ -18,7 +18,7 @@
 /* QEMU reads 0 as "send nothing": this is more than any link. */
 #define QEMU_NO_LIMIT_BYTES_PER_S (1ll << 40)
 
-static json_t *parameters(const struct run *r)
+json_t *run_parameters(const struct run *r)
 {
 	const struct run_settings *s = r->set;
 	json_int_t limit = (json_int_t)s->max_bandwidth_bytes_per_s;
@@ -50,7 +50,7 @@ static json_t *capability(const char *name, bool state)
 	return json_pack("{s:s, s:b}", "capability", name, "state", state);
 }
 
-static json_t *capabilities(const struct run *r)
+json_t *run_capabilities(const struct run *r)
 {
 	json_t *list = json_array(), *state;
 	const char *name;
@@ -67,13 +67,20 @@ static json_t *capabilities(const struct run *r)
 static int set_up(struct run *r, struct drive_vm *vm, struct error *err)
 {
 	int rc = drive_vm_execute(vm, "migrate-set-capabilities",
-				  capabilities(r), NULL, err);
+				  run_capabilities(r), NULL, err);
 
 	if (!rc)
 		rc = drive_vm_execute(vm, "migrate-set-parameters",
-				      parameters(r), NULL, err);
+				      run_parameters(r), NULL, err);
 	/* Refused by name: the user's word was wrong for this VMM. */
 	return rc == -EREMOTEIO ? -EINVAL : rc;
+}
+
+static int listen_at(struct run *r, struct error *err)
+{
+	return drive_vm_execute(&r->target, "migrate-incoming",
+				json_pack("{s:s}", "uri", r->address), NULL,
+				err);
 }
 
 int run_set_up(struct run *r, struct error *err)
@@ -84,11 +91,22 @@ int run_set_up(struct run *r, struct error *err)
 	if (rc || r->set->kind != DRIVE_QEMU)
 		return rc;
 	rc = set_up(r, &r->target, err);
-	if (!rc)
-		rc = drive_vm_execute(&r->target, "migrate-incoming",
-				      json_pack("{s:s}", "uri", r->address),
-				      NULL, err);
-	return rc;
+	return rc || r->attached ? rc : listen_at(r, err);
+}
+
+/* A machine of somebody else's listens no longer than it must. */
+static int set_up_attached(struct run *r, struct error *err)
+{
+	int rc = 0;
+
+	if (!r->attached)
+		return 0;
+	if (r->hold)
+		rc = drive_vm_execute(&r->target, "stop", NULL, NULL, err);
+	if (rc || r->listening)
+		return rc;
+	rc = listen_at(r, err);
+	return rc == -EREMOTEIO ? -ENODEV : rc;
 }
 
 static uint64_t number(json_t *object, const char *key)
@@ -164,8 +182,10 @@ static void listen_until(struct run *r, uint64_t deadline_ns)
 			note_status(r, &event);
 		else if (!strcmp(event.name, "MIGRATION_PASS"))
 			note_round(r, &event);
-		else if (!strcmp(event.name, "STOP"))
+		else if (!strcmp(event.name, "STOP")) {
 			r->stop_ns = event.arrived_ns;
+			r->stop_sent_us = event.sent_us;
+		}
 		qmp_event_exit(&event);
 		deadline_ns = 0;
 	}
@@ -199,7 +219,8 @@ static int wait_end(struct run *r, struct error *err)
 		show(r, r->source_stats);
 		if (ended(r->source_stats))
 			break;
-		if (clock_now_ns() > deadline) {
+		if (clock_now_ns() > deadline ||
+		    (!cancelled && run_interrupted(r))) {
 			if (cancelled)
 				return error_set(err, -ETIMEDOUT,
 						 "the source does not end a "
@@ -237,7 +258,7 @@ static void explain_failure(struct run *r)
 
 /* Arrival of the newest event of that name; 0 = there was none. */
 static uint64_t take_event(struct drive_vm *vm, const char *name,
-			   uint64_t deadline_ns)
+			   uint64_t deadline_ns, int64_t *ret_sent_us)
 {
 	struct qmp_event event;
 	uint64_t arrived = 0;
@@ -245,9 +266,29 @@ static uint64_t take_event(struct drive_vm *vm, const char *name,
 	while (!qmp_client_wait_event(vm->qmp, name, arrived ? 0 : deadline_ns,
 				      &event)) {
 		arrived = event.arrived_ns;
+		*ret_sent_us = event.sent_us;
 		qmp_event_exit(&event);
 	}
 	return arrived;
+}
+
+static int await_resume(struct run *r, struct error *err)
+{
+	uint64_t patience = clock_now_ns() + 5 * NSEC_PER_SEC;
+	char status[32] = "";
+
+	if (r->hold)
+		return 0;
+	r->resume_ns =
+		take_event(&r->target, "RESUME", patience, &r->resume_sent_us);
+	if (r->resume_ns || !r->attached)
+		return 0;
+	drive_vm_status(&r->target, status, NULL);
+	if (strcmp(status, "paused") && strcmp(status, "prelaunch"))
+		return 0;
+	return error_set(err, -EIO,
+			 "the target has it all and stays paused: it was "
+			 "started with -S or --paused; 'cont' lets it run");
 }
 
 /* The file is whole: the target loads it, to the end. */
@@ -277,19 +318,26 @@ static int load_file(struct run *r, struct error *err)
 	return rc;
 }
 
-int run_watch(struct run *r, struct error *err)
+static int watch(struct run *r, struct error *err)
 {
-	uint64_t patience;
-	int rc;
+	const char *uri;
+	int rc = set_up_attached(r, err);
 
+	if (rc)
+		return rc;
 	qmp_client_drain_events(r->source.qmp);
 	look_at_threads(r, true);
-	r->begin.steps = counters_steps(&r->source_count);
+	run_mark(r, &r->source, &r->source_count, &r->begin);
 	r->begin.ns = clock_now_ns();
-	rc = drive_vm_execute(&r->source, "migrate",
-			      json_pack("{s:s}", "uri", r->link), NULL, err);
+	rc = run_wire_open(r, &uri, err);
+	if (!rc)
+		rc = drive_vm_execute(&r->source, "migrate",
+				      json_pack("{s:s}", "uri", uri), NULL,
+				      err);
 	if (!rc)
 		rc = wait_end(r, err);
+	if (!rc && run_interrupted(r))
+		rc = error_set(err, -ECANCELED, "interrupted");
 	if (rc)
 		return rc;
 	if (!r->out->completed) {
@@ -301,9 +349,17 @@ int run_watch(struct run *r, struct error *err)
 		if (rc)
 			return rc;
 	}
-	patience = clock_now_ns() + 5 * NSEC_PER_SEC;
-	if (!r->hold)
-		r->resume_ns = take_event(&r->target, "RESUME", patience);
+	rc = await_resume(r, err);
+	if (rc)
+		return rc;
 	return drive_vm_execute(&r->target, "query-migrate", NULL,
 				&r->target_stats, err);
+}
+
+int run_watch(struct run *r, struct error *err)
+{
+	int rc = watch(r, err);
+
+	run_wire_close(r);
+	return rc;
 }

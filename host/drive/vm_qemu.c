@@ -187,8 +187,13 @@ static int map_by_guest(struct drive_vm *vm, struct error *err)
 	struct console_line line;
 	struct guest_view view;
 	uint64_t hva;
-	int rc = console_wait_event(vm->console, "control", 1000, &line, err);
+	int rc;
 
+	/* Who comes later must ask for it. */
+	rc = vm->attached
+		     ? console_command(vm->console, 5000, &line, err, "control")
+		     : console_wait_event(vm->console, "control", 1000, &line,
+					  err);
 	if (rc)
 		return rc;
 	if (!console_number(&line, "gpa", &vm->control_gpa) ||

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -83,6 +84,19 @@ static int do_query_memory(void *ctx, struct qmp_call *call, json_t *args,
 				  (json_int_t)(uintptr_t)r->hva, "fd", r->memfd,
 				  "kind", control ? "control" : "ram"));
 	}
+	return 0;
+}
+
+/* The clock that stamps the events: for who must compare it with another. */
+static int do_query_clock(void *ctx, struct qmp_call *call, json_t *args,
+			  json_t **ret_value, struct qmp_error *err)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret_value = json_pack("{s:I}", "realtime-us",
+			       (json_int_t)now.tv_sec * 1000000 +
+				       now.tv_nsec / 1000);
 	return 0;
 }
 
@@ -314,6 +328,7 @@ const struct qmp_command machine_commands[] = {
 	{ "query-status", do_query_status, NULL },
 	{ "quit", do_quit, NULL },
 	{ "stop", do_stop, NULL },
+	{ "x-query-clock", do_query_clock, NULL },
 	{ "x-query-memory", do_query_memory, NULL },
 	{ NULL, NULL, NULL },
 };

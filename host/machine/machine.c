@@ -296,6 +296,8 @@ int machine_run(const struct machine_params *params, struct error *err)
 		.serial_in_fd = -1,
 		.serial_out_fd = -1,
 		.room_fd = -1,
+		.serial_listen_fd = -1,
+		.serial_null_fd = -1,
 		.autostart = !params->paused,
 		.ending = ATOMIC_FLAG_INIT,
 		.run = params->incoming ? RUN_INMIGRATE : RUN_PRELAUNCH,

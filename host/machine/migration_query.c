@@ -3,6 +3,7 @@
 #include "machine/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "control.h"
@@ -111,6 +112,19 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	return own;
 }
 
+/* As QEMU says it: where a source is awaited. */
+static json_t *waiting_at(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+
+	if (!strncmp(address, "unix:", 5))
+		return json_pack("[{s:s, s:s}]", "type", "unix", "path",
+				 address + 5);
+	return json_pack("[{s:s, s:s%, s:s}]", "type", "inet", "host",
+			 address + 4, (size_t)(colon - address - 4), "port",
+			 colon + 1);
+}
+
 json_t *migration_query(struct machine *m)
 {
 	struct migration *g = &m->migration;
@@ -135,6 +149,8 @@ json_t *migration_query(struct machine *m)
 			set(reply, "error-desc", json_string(g->error.text));
 		set(reply, "x-vmferry", details(m, s));
 	}
+	if (m->listen_fd >= 0)
+		set(reply, "socket-address", waiting_at(g->address));
 	pthread_mutex_unlock(&m->lock);
 	free(s);
 	return reply;

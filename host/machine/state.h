@@ -83,6 +83,9 @@ struct machine {
 	/* Serial port: owned by the loop, but for out_fd. */
 	int serial_in_fd, serial_out_fd;
 	int room_fd; /* eventfd: the guest has read */
+	/* With `server=on`, else -1: who may talk next; what stands in for
+	 * a peer while there is none. */
+	int serial_listen_fd, serial_null_fd;
 	uint8_t pending[512]; /* input that the port had no room for */
 	size_t nr_pending;
 };

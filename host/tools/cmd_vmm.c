@@ -34,7 +34,9 @@ static const struct option_spec options[] = {
 	{ "qmp", OPTION_STRING, AT(qmp), "ADDRESS",
 	  "serve QMP at unix:PATH or tcp:HOST:PORT, or on fd:N", 0, 0, NULL },
 	{ "serial", OPTION_STRING, AT(serial), "WHERE",
-	  "COM1: stdio, none, unix:PATH or fd:N (default none)", 0, 0, NULL },
+	  "COM1: stdio, none, unix:PATH or fd:N (default none);\n"
+	  "unix:PATH,server=on waits for who wants to talk",
+	  0, 0, NULL },
 	{ "incoming", OPTION_STRING, AT(incoming), "ADDRESS",
 	  "wait for a migration there; defer: until migrate-incoming", 0, 0,
 	  NULL },

@@ -121,8 +121,12 @@ int common_resolve(struct common_settings *s, struct error *err)
 	if (s->ram_bytes % (2ull << 20))
 		return error_set(err, -EINVAL,
 				 "--ram must be a multiple of 2 MiB");
-	rc = machine_resolve(&s->machine, err);
-	if (!rc)
+	/* Found out, not chosen. */
+	if (s->attached)
+		rc = 0;
+	else
+		rc = machine_resolve(&s->machine, err);
+	if (!rc && !s->attached)
 		rc = memory_resolve(&s->memory,
 				    s->machine.kind == DRIVE_QEMU
 					    ? s->machine.qemu.accel
@@ -163,12 +167,22 @@ json_t *common_params(const struct common_settings *s)
 
 	machine_params(&s->machine, o);
 	json_object_set_new(o, "ram_bytes",
-			    json_integer((json_int_t)s->ram_bytes));
-	json_object_set_new(o, "cpus", json_integer((json_int_t)s->cpus));
+			    s->machine.unknown
+				    ? json_null()
+				    : json_integer((json_int_t)s->ram_bytes));
+	json_object_set_new(o, "cpus",
+			    s->machine.unknown
+				    ? json_null()
+				    : json_integer((json_int_t)s->cpus));
 	memory_params(&s->memory, o);
+	if (s->attached)
+		json_object_set_new(o, "backing", json_null());
 	json_object_set_new(o, "kernel",
 			    result_string(s->kernel ? s->kernel : "built-in"));
-	json_object_set_new(o, "workload", workload_params(&s->workload));
+	json_object_set_new(o, "workload",
+			    s->attached && !s->workload_text
+				    ? json_null()
+				    : workload_params(&s->workload));
 	return o;
 }
 
@@ -203,14 +217,19 @@ static void set_context(const struct common_settings *s, struct result *result)
 
 	result_set_context(
 		result, "vmm",
-		json_pack("{s:s, s:o}", "name", machine_vmm_name(&s->machine),
+		json_pack("{s:o, s:o}", "name",
+			  result_string(machine_vmm_name(&s->machine)),
 			  "version",
 			  known ? result_string(s->vmm_version) : json_null()));
 	if (!known)
 		result_warn_null(result, "context.vmm.version",
 				 "no VMM came so far as to say it");
 	result_set_context(result, "accelerator",
-			   json_string(machine_accel_name(&s->machine)));
+			   result_string(machine_accel_name(&s->machine)));
+	if (!s->machine.unknown)
+		return;
+	result_warn_null(result, "context.vmm.name", "no machine was asked");
+	result_warn_null(result, "context.accelerator", "no machine was asked");
 }
 
 FILE *common_out(const struct common_settings *s)
@@ -272,8 +291,9 @@ static int finish_interrupted(const char *command,
 			      const struct common_settings *s,
 			      struct result *result)
 {
-	fprintf(stderr, "vmferry %s: interrupted; nothing is left running\n",
-		command);
+	fprintf(stderr, "vmferry %s: interrupted; %s\n", command,
+		s->attached ? "the attached machines live on"
+			    : "nothing is left running");
 	result_add_verdict(result, RESULT_ERROR);
 	if (result_nr_samples(result))
 		write_result(command, s, result, false);

@@ -31,6 +31,7 @@ struct common_settings {
 	const char *json;
 	bool dry_run;
 	unsigned int progress;
+	bool attached; /* to machines that are not ours */
 	struct noise noise; /* since common_init() */
 	char vmm_version[128]; /* "" = none has run yet */
 

@@ -85,11 +85,15 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 
 const char *machine_vmm_name(const struct machine_choice *c)
 {
+	if (c->unknown)
+		return NULL;
 	return c->kind == DRIVE_MINI ? "mini" : "qemu";
 }
 
 const char *machine_accel_name(const struct machine_choice *c)
 {
+	if (c->unknown)
+		return NULL;
 	return c->kind == DRIVE_MINI ? "kvm" : c->qemu.accel;
 }
 
@@ -97,9 +101,9 @@ void machine_params(const struct machine_choice *c, json_t *params)
 {
 	const struct drive_qemu *q = &c->qemu;
 
-	json_object_set_new(params, "vmm", json_string(machine_vmm_name(c)));
+	json_object_set_new(params, "vmm", result_string(machine_vmm_name(c)));
 	json_object_set_new(params, "accel",
-			    json_string(machine_accel_name(c)));
+			    result_string(machine_accel_name(c)));
 	json_object_set_new(params, "machine", result_string(q->machine));
 	json_object_set_new(params, "machine_version",
 			    result_string(q->version));

@@ -8,18 +8,20 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "report/result.h"
+#include "tools/handover_options.h"
 #include "tools/migrate_parse.h"
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", "file", "memfd",
-					  NULL };
+static const char *const transports[] = { "auto", "unix",  "tcp",
+					  "file", "memfd", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "between the two: unix (default) or tcp, a socket; file: the\n"
-	  "source writes a snapshot, then the target loads it; memfd: RAM\n"
-	  "is handed over by descriptor, only the state travels",
+	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
+	  "QEMU tcp with --relay off); file: the source writes a\n"
+	  "snapshot, then the target loads it; memfd: RAM is handed\n"
+	  "over by descriptor, only the state travels",
 	  0, 0, transports },
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
 	  "keep that snapshot, for boot --load", 0, 0, NULL },
@@ -82,6 +84,29 @@ const struct option_spec migrate_options[] = {
 	{ .name = NULL },
 };
 
+#define ATTACH(field) AT(attach.field)
+
+const struct option_spec attach_options[] = {
+	{ "source-qmp", OPTION_STRING, ATTACH(source_qmp), "WHERE",
+	  "attach to a machine that runs already, instead of starting\n"
+	  "one: its QMP at unix:PATH, tcp:HOST:PORT, or a path",
+	  0, 0, NULL },
+	{ "target-qmp", OPTION_STRING, ATTACH(target_qmp), "WHERE",
+	  "and to the one that waits for it (-incoming defer)", 0, 0, NULL },
+	{ "source-console", OPTION_STRING, ATTACH(source_console), "WHERE",
+	  "the guest's COM1 there: a socket likewise, or a terminal;\n"
+	  "needed to start a --workload",
+	  0, 0, NULL },
+	{ "target-console", OPTION_STRING, ATTACH(target_console), "WHERE",
+	  "and at the target: to verify where memory cannot be seen", 0, 0,
+	  NULL },
+	{ "uri", OPTION_STRING, ATTACH(uri), "ADDRESS",
+	  "where the target listens and the source connects:\n"
+	  "tcp:HOST:PORT or unix:PATH (default: a socket of ours)",
+	  0, 0, NULL },
+	{ .name = NULL },
+};
+
 static const char default_verify[] = "inline,after";
 
 void migrate_defaults(struct migrate_settings *s)
@@ -99,6 +124,9 @@ void migrate_defaults(struct migrate_settings *s)
 	common_init(&s->common);
 }
 
+/* Not known yet: the guest itself refuses what does not fit. */
+#define ATTACH_RAM_BYTES (1ull << 40)
+
 static bool names_qemu(const struct migrate_settings *s)
 {
 	return s->qemu_source || s->qemu_target || s->capabilities.nr ||
@@ -112,7 +140,7 @@ static int resolve_qemu(const struct migrate_settings *s,
 		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
 	int rc;
 
-	if (run->kind != DRIVE_QEMU && names_qemu(s))
+	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
 		return error_set(err, -EINVAL,
 				 "the --qemu-... options are for "
 				 "--vmm qemu");
@@ -178,58 +206,37 @@ static bool by_handover(const struct migrate_settings *s)
 	return !strcmp(transports[s->transport], "memfd");
 }
 
-/* RAM that is handed over lies in a memfd. */
-static int choose_backing(struct migrate_settings *s, struct error *err)
+/* Of a UNIX socket the kernel counts no bytes. */
+static const char *transport(const struct migrate_settings *s,
+			     const struct run_settings *run)
 {
-	struct memory_choice *m = &s->common.memory;
-
-	if (!by_handover(s))
-		return 0;
-	if (!m->backing)
-		m->backing = "memfd";
-	if (strcmp(m->backing, "memfd"))
-		return error_set(err, -EINVAL,
-				 "--transport memfd hands RAM over in a memfd: "
-				 "--backing %s contradicts it",
-				 m->backing);
-	return 0;
-}
-
-/* No pages travel: nothing to limit, to spread, to count or to drop. */
-static int resolve_handover(const struct migrate_settings *s,
-			    const struct run_settings *run, struct error *err)
-{
-	bool skip = run->sabotage.count &&
-		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
-
-	if (!by_handover(s))
-		return 0;
-	if (run->kind == DRIVE_QEMU)
-		return error_set(err, -EINVAL,
-				 "--transport memfd is for --vmm mini");
-	if (run->relay)
-		return error_set(err, -EINVAL,
-				 "--transport memfd passes descriptors, which "
-				 "no relay carries: drop --relay and the "
-				 "--link-... options");
-	if (run->nr_channels > 1 || skip)
-		return error_set(err, -EINVAL,
-				 "with --transport memfd no pages travel: "
-				 "--channels and --sabotage skip-dirty have "
-				 "nothing to do");
-	return 0;
+	if (s->transport)
+		return transports[s->transport];
+	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
 }
 
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
-	int rc = choose_backing(s, err);
+	struct run_attach attach = { .source_qmp = NULL };
+	int rc;
 
-	if (!rc)
-		rc = common_resolve(&s->common, err);
+	rc = handover_choose_backing(&s->common, by_handover(s), err);
+	if (rc)
+		return rc;
+	/* Which of the two it is settles what the others may say. */
+	rc = attach_resolve(&s->attach, s->argc, s->argv,
+			    s->common.workload_text != NULL, &attach, err);
+	if (rc)
+		return rc;
+	if (attach.source_qmp)
+		s->common.ram_bytes = ATTACH_RAM_BYTES;
+	s->common.attached = s->common.machine.unknown = attach.source_qmp;
+	rc = common_resolve(&s->common, err);
 	if (rc)
 		return rc;
 	*run = (struct run_settings){
+		.attach = attach,
 		.kind = s->common.machine.kind,
 		.qemu = s->common.machine.qemu,
 		.ram_bytes = s->common.ram_bytes,
@@ -238,7 +245,6 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.kernel = s->common.kernel,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
-		.transport = transports[s->transport],
 		.snapshot = s->snapshot,
 		.nr_channels = (unsigned int)s->channels,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
@@ -252,9 +258,6 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		return error_set(err, -EINVAL,
 				 "--downtime-limit is a whole number of "
 				 "milliseconds");
-	rc = resolve_file(s, run, err);
-	if (rc)
-		return rc;
 	rc = migrate_parse_verify(s->verify_text, &run->verify, err);
 	if (!rc && s->sabotage_text)
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
@@ -264,15 +267,30 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = resolve_qemu(s, run, err);
 	if (!rc)
 		rc = link_resolve(&s->common.link, run, err);
-	if (!rc)
-		rc = resolve_handover(s, run, err);
+	if (!rc && by_handover(s))
+		rc = handover_resolve(run, err);
 	if (rc)
 		return rc;
-	rc = agree_on_inline(s, run, err);
+	run->transport = transport(s, run);
+	rc = resolve_file(s, run, err);
+	if (!rc)
+		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
 	run->workload = s->common.workload;
 	return 0;
+}
+
+static json_t *attach_params(const struct run_attach *a)
+{
+	if (!a->source_qmp)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "source_qmp",
+			 result_string(a->source_qmp), "target_qmp",
+			 result_string(a->target_qmp), "source_console",
+			 result_string(a->source_console), "target_console",
+			 result_string(a->target_console), "uri",
+			 result_string(a->uri));
 }
 
 json_t *migrate_params(const struct migrate_settings *s,
@@ -302,6 +320,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 	json_object_set_new(o, "fault",
 			    s->fault_text ? json_string(s->fault_text)
 					  : json_null());
+	json_object_set_new(o, "attach", attach_params(&run->attach));
 	link_params(&s->common.link, run, o);
 	json_object_set(o, "qemu_capabilities", run->capabilities);
 	json_object_set(o, "qemu_parameters", run->parameters);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "drive/run.h"
+#include "tools/attach_options.h"
 #include "tools/common.h"
 #include "tools/options.h"
 
@@ -27,9 +28,12 @@ struct migrate_settings {
 	const char *verify_text, *sabotage_text, *fault_text;
 	const char *qemu_source, *qemu_target;
 	struct option_list capabilities, parameters;
+	struct attach_choice attach;
+	int argc; /* the command line; set before migrate_resolve() */
+	char **argv;
 };
 
-extern const struct option_spec migrate_options[];
+extern const struct option_spec migrate_options[], attach_options[];
 
 /* Before options_parse(). */
 void migrate_defaults(struct migrate_settings *s);
