@@ -30,9 +30,18 @@ int ram_add(struct ram *ram, uint64_t gpa, uint64_t bytes, uint64_t hva)
 		return -ENOSPC;
 	memmove(&ram->region[at + 1], &ram->region[at],
 		(ram->nr_regions - at) * sizeof(ram->region[0]));
-	ram->region[at] = (struct ram_region){ gpa, bytes, hva };
+	ram->region[at] = (struct ram_region){ gpa, bytes, hva, RAM_UNKNOWN };
 	ram->nr_regions++;
 	return 0;
+}
+
+void ram_set_file(struct ram *ram, uint64_t gpa, int file)
+{
+	unsigned int i;
+
+	for (i = 0; i < ram->nr_regions; i++)
+		if (ram->region[i].gpa == gpa)
+			ram->region[i].file = file;
 }
 
 uint64_t ram_bytes(const struct ram *ram)

@@ -20,7 +20,13 @@ struct ram_region {
 	uint64_t gpa; /* page-aligned */
 	uint64_t bytes; /* whole pages, at least one */
 	uint64_t hva; /* in the VMM's address space */
+	int file; /* the VMM's descriptor, @gpa at 0; or one of these: */
 };
+
+/* Nobody said what it is. */
+#define RAM_UNKNOWN (-1)
+/* Private memory: what the mapping shows is all there is. */
+#define RAM_PRIVATE (-2)
 
 struct ram {
 	pid_t pid; /* a child not reaped yet: the number can't be reused */
@@ -38,6 +44,9 @@ void ram_init(struct ram *ram, pid_t pid);
  * overlaps another one; -ENOSPC past RAM_MAX_REGIONS.
  */
 int ram_add(struct ram *ram, uint64_t gpa, uint64_t bytes, uint64_t hva);
+
+/* Say what the region at @gpa lies in; see struct ram_region. */
+void ram_set_file(struct ram *ram, uint64_t gpa, int file);
 
 /* Bytes of all regions. */
 uint64_t ram_bytes(const struct ram *ram);

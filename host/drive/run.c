@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "drive/run_internal.h"
 
+/* The sampler must have seen each vCPU step before the machine stops, which is
+ * at once if no pages travel; a workload that paces takes up to 10 ms. */
+#define SEE_STEPS_NS (50 * NSEC_PER_MSEC)
 #define MOVE_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 void run_stage(const struct run *r, const char *stage)
@@ -24,6 +27,7 @@ static int warm_up(struct run *r, struct error *err)
 	int rc;
 
 	run_stage(r, "warm-up");
+	run_look_at_memory(&r->source, &r->out->source_memory);
 	run_mark(r, &r->source, &r->source_count, &r->warm);
 	rc = run_sleep(r, &r->source, clock_now_ns() + r->set->warmup_ns, err);
 	if (!rc && r->set->idle)
@@ -33,9 +37,12 @@ static int warm_up(struct run *r, struct error *err)
 	rc = sampler_start(&r->source_count, &r->target_count, r->tsc_hz,
 			   &r->sampler);
 	if (rc)
-		error_set(err, rc, "cannot start the sampler: %s",
-			  strerror(-rc));
-	return rc;
+		return error_set(err, rc, "cannot start the sampler: %s",
+				 strerror(-rc));
+	return run_by_handover(r)
+		       ? drive_vm_sleep(&r->source,
+					clock_now_ns() + SEE_STEPS_NS, err)
+		       : 0;
 }
 
 /* Lets the guest make its first steps, then ends the sampling. */
@@ -120,6 +127,7 @@ static int after_success(struct run *r, struct error *err)
 	if (rc)
 		return rc;
 	run_mark(r, &r->target, &r->target_count, &r->after);
+	run_look_at_memory(&r->target, &r->out->target_memory);
 	rc = check_source_stands(r, err);
 	run_stage(r, "verify");
 	if (!rc && !r->out->state_unseen)

@@ -114,6 +114,12 @@ struct run_survivor {
 	struct run_integrity integrity;
 };
 
+/* RAM that is present, by the size of the page that maps it. */
+struct run_memory {
+	bool seen;
+	uint64_t bytes_4k, bytes_2m, bytes_1g;
+};
+
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
@@ -134,6 +140,8 @@ struct run_sample {
 	/* During the migration, but for the vCPUs; and every thread. */
 	double source_cpu_s, target_cpu_s;
 	struct threads source_threads, target_threads;
+	/* Before the migration; before the target is verified. */
+	struct run_memory source_memory, target_memory;
 	double rate_target, rate_before, rate_during, rate_after; /* bytes/s */
 	double stop_ms, final_ram_ms, device_save_ms, device_load_ms;
 	double resume_ms, first_step_ms;

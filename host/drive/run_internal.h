@@ -129,9 +129,14 @@ int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);
 int run_sabotage(struct run *r, struct error *err);
 int run_score(struct run *r);
 
+/* run_memory.c: untouched if it cannot be seen. */
+void run_look_at_memory(const struct drive_vm *vm, struct run_memory *ret);
+
 /* run_link.c: the way between the two. */
 /* Is it no socket, but a file that the target loads when it is whole? */
 bool run_by_file(const struct run *r);
+/* RAM changes hands by descriptor. */
+bool run_by_handover(const struct run *r);
 int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */

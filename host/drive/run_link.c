@@ -15,6 +15,11 @@ bool run_by_file(const struct run *r)
 	return !strcmp(r->set->transport, "file");
 }
 
+bool run_by_handover(const struct run *r)
+{
+	return !strcmp(r->set->transport, "memfd");
+}
+
 static int pick_address(struct run *r)
 {
 	struct error err = { "" };

@@ -136,6 +136,7 @@ int run_start_target(struct run *r, struct error *err)
 	vm_params(r, "target", &p);
 	if (r->set->qemu_target)
 		p.qemu.binary = r->set->qemu_target;
+	p.memory.handover = run_by_handover(r);
 	p.incoming = run_by_file(r) ? "defer" : r->address;
 	p.paused = r->hold;
 	p.die_at = r->set->fault;

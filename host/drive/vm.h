@@ -39,6 +39,7 @@ struct drive_memory {
 	uint64_t page_bytes;
 	bool prealloc;
 	bool ring; /* dirty ring instead of the bitmap */
+	bool handover; /* a target: it comes from the source */
 };
 
 struct drive_vm_params {

@@ -28,7 +28,9 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "--backing=%s%s%s", backing_names[m->kind],
 		       m->path ? ":" : "", m->path ? m->path : "");
 	drive_args_add(a, "--page-size=%" PRIu64, m->page_bytes);
-	if (m->prealloc)
+	if (m->handover)
+		drive_args_add(a, "--handover");
+	else if (m->prealloc)
 		drive_args_add(a, "--prealloc=on");
 	if (m->ring)
 		drive_args_add(a, "--dirty=ring");
@@ -49,7 +51,7 @@ static int add_region(struct drive_vm *vm, json_t *region, int *ret_fd)
 {
 	json_int_t gpa, bytes, hva;
 	const char *kind;
-	int fd;
+	int fd, rc;
 
 	if (json_unpack(region, "{s:I, s:I, s:I, s:i, s:s}", "gpa", &gpa,
 			"bytes", &bytes, "hva", &hva, "fd", &fd, "kind", &kind))
@@ -59,7 +61,11 @@ static int add_region(struct drive_vm *vm, json_t *region, int *ret_fd)
 		vm->control_bytes = (uint64_t)bytes;
 		*ret_fd = fd;
 	}
-	return ram_add(&vm->ram, (uint64_t)gpa, (uint64_t)bytes, (uint64_t)hva);
+	rc = ram_add(&vm->ram, (uint64_t)gpa, (uint64_t)bytes, (uint64_t)hva);
+	if (!rc)
+		ram_set_file(&vm->ram, (uint64_t)gpa,
+			     fd < 0 ? RAM_PRIVATE : fd);
+	return rc;
 }
 
 /* The control area is a memfd of the VMM's: map the same pages. */

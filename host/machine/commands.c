@@ -234,6 +234,7 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	json_t *downtime = json_object_get(args, "downtime-limit");
 	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
 	json_t *channels = json_object_get(args, "multifd-channels");
+	const char *mode = json_string_value(json_object_get(args, "mode"));
 	json_int_t ms = json_integer_value(downtime);
 	json_int_t nr = json_integer_value(channels);
 	int rc = 0;
@@ -248,10 +249,20 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 				     "Parameter 'multifd-channels' expects a "
 				     "value between 2 and %u",
 				     MIGRATE_MAX_CHANNELS);
+	if (mode && strcmp(mode, "normal") && strcmp(mode, "cpr-transfer"))
+		return qmp_error_set(err, -EINVAL,
+				     "Parameter 'mode' does not accept value "
+				     "'%s'",
+				     mode);
 	pthread_mutex_lock(&m->lock);
+	if (mode && m->migration.active)
+		rc = qmp_error_set(err, -EBUSY,
+				   "There's a migration process in progress");
+	else if (mode)
+		p->hand_over = strcmp(mode, "normal");
 	if (channels)
 		m->migration.nr_channels = (unsigned int)nr;
-	if (skip)
+	if (!rc && skip)
 		rc = set_skip(m, skip, err);
 	if (!rc && bandwidth)
 		p->max_bandwidth_bytes_per_s =
@@ -276,9 +287,10 @@ static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	nr = m->migration.nr_channels;
 	pthread_mutex_unlock(&m->lock);
 	*ret_value = json_pack(
-		"{s:I, s:I, s:I}", "multifd-channels", (json_int_t)nr,
-		"max-bandwidth", (json_int_t)p.max_bandwidth_bytes_per_s,
-		"downtime-limit",
+		"{s:s, s:I, s:I, s:I}", "mode",
+		p.hand_over ? "cpr-transfer" : "normal", "multifd-channels",
+		(json_int_t)nr, "max-bandwidth",
+		(json_int_t)p.max_bandwidth_bytes_per_s, "downtime-limit",
 		(json_int_t)(p.downtime_limit_ns / NSEC_PER_MSEC));
 	return 0;
 }
@@ -297,6 +309,7 @@ static const struct qmp_arg parameter_args[] = {
 	{ "max-bandwidth", QMP_ARG_SIZE, true },
 	{ "downtime-limit", QMP_ARG_SIZE, true },
 	{ "multifd-channels", QMP_ARG_SIZE, true },
+	{ "mode", QMP_ARG_STRING, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },
 };

@@ -68,6 +68,12 @@ int machine_cont(struct machine *m, struct error *err)
 	int rc = 0;
 
 	pthread_mutex_lock(&m->lock);
+	if (m->gave_away) {
+		rc = error_set(err, -EPERM,
+			       "the machine's RAM was handed over: it cannot "
+			       "run here any more");
+		goto out_unlock;
+	}
 	switch (m->run) {
 	case RUN_PRELAUNCH:
 	case RUN_PAUSED:
@@ -88,6 +94,7 @@ int machine_cont(struct machine *m, struct error *err)
 	default:
 		break;
 	}
+out_unlock:
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -204,6 +211,10 @@ static int check_params(const struct machine_params *p, struct error *err)
 		return error_set(err, -EINVAL,
 				 "an incoming machine boots nothing: leave "
 				 "out --kernel and --append");
+	if (p->handover && (!p->incoming || p->backing != BACKING_MEMFD))
+		return error_set(err, -EINVAL,
+				 "--handover goes with --incoming and "
+				 "--backing memfd");
 	return 0;
 }
 
@@ -233,6 +244,7 @@ static int make(struct machine *m, struct error *err)
 		.page_bytes = p->page_bytes,
 		.path = p->backing_path,
 		.prealloc = p->prealloc,
+		.awaited = p->handover,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,

@@ -59,6 +59,13 @@ static int op_clear_dirty(void *vm, unsigned int index, uint64_t first,
 			      bitmap);
 }
 
+static int op_touched(void *vm, unsigned int index, uint64_t first,
+		      unsigned int nr, uint64_t *ret_bits)
+{
+	return guestmem_touched(vm_memory(((struct machine *)vm)->vm), index,
+				first, nr, ret_bits);
+}
+
 static int op_pause(void *vm)
 {
 	struct machine *m = vm;
@@ -142,8 +149,10 @@ const struct migrate_vm_ops migration_ops = {
 	.log_stop = op_log_stop,
 	.fetch_dirty = op_fetch_dirty,
 	.clear_dirty = op_clear_dirty,
+	.touched = op_touched,
 	.pause = op_pause,
 	.resume = op_resume,
 	.save_state = op_save_state,
 	.load_state = op_load_state,
+	.handover = &machine_handover_ops,
 };

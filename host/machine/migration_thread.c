@@ -62,6 +62,8 @@ static void on_phase(void *ctx, enum migrate_phase phase)
 	/* From here on the machine is the target's. */
 	if (phase == MIGRATE_COMMITTED && m->migration.outgoing)
 		m->run = RUN_POSTMIGRATE;
+	if (phase == MIGRATE_COMMITTED && m->migration.outgoing)
+		m->gave_away = m->migration.params.hand_over;
 	migration_set_status(m, phase_status(phase));
 	pthread_mutex_unlock(&m->lock);
 }
@@ -199,6 +201,7 @@ void *migration_run_source(void *arg)
 	if (m->migration.channel)
 		channel_shutdown(m->migration.channel);
 	finish(m, rc);
+	machine_drop_memory(m);
 	return NULL;
 }
 

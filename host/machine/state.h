@@ -67,6 +67,7 @@ struct machine {
 	enum run_state run;
 	bool autostart; /* the target runs as soon as it may */
 	bool source_ran; /* before the engine paused it; travels */
+	bool gave_away; /* its RAM is another machine's: never run again */
 	bool stay_stopped; /* `stop` came after that: not if it comes back */
 	struct migration migration;
 
@@ -104,6 +105,12 @@ int machine_load_guest(struct machine *m, struct error *err);
 
 /* commands.c */
 extern const struct qmp_command machine_commands[];
+
+/* handover.c; @vm is the struct machine. */
+extern const struct migrate_handover_ops machine_handover_ops;
+/* After the end: unmap what is another machine's now. Context: the engine's
+ * thread. */
+void machine_drop_memory(struct machine *m);
 
 /* migration_ops.c; @vm is the struct machine. */
 extern const struct migrate_vm_ops migration_ops;

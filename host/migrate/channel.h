@@ -47,6 +47,11 @@ struct channel_ops {
 	int (*publish)(struct channel *ch);
 	/* May be NULL: the sentence for @rc, which it returned. */
 	void (*explain)(struct channel *ch, int rc, struct error *err);
+	/* May be NULL: then descriptors cannot pass. One byte that carries
+	 * them; -EOPNOTSUPP over a socket of another kind than UNIX. */
+	int (*send_fds)(struct channel *ch, const int *fds, unsigned int nr);
+	int (*recv_fds)(struct channel *ch, int *fds, unsigned int room,
+			unsigned int *ret_nr);
 	/* Frees the channel; what was not published is removed. */
 	void (*close)(struct channel *ch);
 };
@@ -112,6 +117,25 @@ int channel_read_until(struct channel *ch, void *data, size_t bytes,
  * @timeout_ns; always the latter for a kind of channel that cannot tell.
  */
 int channel_wait(struct channel *ch, uint64_t timeout_ns);
+
+#define CHANNEL_MAX_FDS 16u
+
+/**
+ * channel_send_fds() - pass descriptors to the peer, with one byte.
+ * @nr: 1..CHANNEL_MAX_FDS; they stay the caller's.
+ *
+ * Return: 0; -EOPNOTSUPP for a channel that carries bytes only; or -errno.
+ */
+int channel_send_fds(struct channel *ch, const int *fds, unsigned int nr);
+
+/**
+ * channel_recv_fds() - the other side of it.
+ * @fds: room for CHANNEL_MAX_FDS; the caller's on success, close-on-exec.
+ *
+ * Return: 0, also with none (*@ret_nr is 0); -ENODATA at the end of the
+ * stream; -EPROTO if there were more than have room; or -errno.
+ */
+int channel_recv_fds(struct channel *ch, int *fds, unsigned int *ret_nr);
 
 /* Bytes so far, by any thread. */
 uint64_t channel_bytes_out(const struct channel *ch);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "migrate/channel_fds.h"
 
 /*
  * Bytes that the kernel may hold between two processes on one machine. Larger
@@ -92,12 +93,25 @@ static void socket_close(struct channel *ch)
 	free(ch);
 }
 
+static int send_fds(struct channel *ch, const int *fds, unsigned int nr)
+{
+	return socket_send_fds(socket_fd(ch), fds, nr);
+}
+
+static int recv_fds(struct channel *ch, int *fds, unsigned int room,
+		    unsigned int *ret_nr)
+{
+	return socket_recv_fds(socket_fd(ch), fds, room, ret_nr);
+}
+
 static const struct channel_ops socket_ops = {
 	.writev = socket_writev,
 	.readv = socket_readv,
 	.wait = socket_wait,
 	.stop_reading = socket_stop_reading,
 	.shutdown = socket_shutdown,
+	.send_fds = send_fds,
+	.recv_fds = recv_fds,
 	.close = socket_close,
 };
 

@@ -74,6 +74,18 @@ static int clear(struct feed *f, struct error *err)
 	return 0;
 }
 
+/* Lock held. After the log was cleared: a page that is touched from here on is
+ * dirty again. */
+static void see_touched(struct feed *f, struct feed_piece *piece)
+{
+	unsigned int nr = (unsigned int)(piece->end - piece->first);
+
+	if (!f->ops->touched ||
+	    f->ops->touched(f->vm, piece->region, piece->first, nr,
+			    piece->touched))
+		memset(piece->touched, 0xff, sizeof(piece->touched));
+}
+
 /* Lock held. */
 static int take(struct feed *f, struct feed_piece *piece, struct error *err)
 {
@@ -89,8 +101,11 @@ static int take(struct feed *f, struct feed_piece *piece, struct error *err)
 		return rc;
 	pages = memory_pages(f->memory, f->region);
 	end = (f->page / FEED_PIECE_PAGES + 1) * FEED_PIECE_PAGES;
-	*piece = (struct feed_piece){ f->region, f->page, min(end, pages) };
+	piece->region = f->region;
+	piece->first = f->page;
+	piece->end = min(end, pages);
 	f->page = piece->end;
+	see_touched(f, piece);
 	return 1;
 }
 

@@ -35,6 +35,8 @@ struct feed {
 struct feed_piece {
 	unsigned int region;
 	uint64_t first, end; /* pages of the region */
+	/* Bit i: page @first + i may hold anything but zeros. */
+	uint64_t touched[FEED_PIECE_PAGES / 64];
 };
 
 void feed_init(struct feed *f, const struct migrate_vm_ops *ops, void *vm,

@@ -44,6 +44,9 @@ const char *migrate_phase_name(enum migrate_phase phase);
 struct migrate_params {
 	uint64_t max_bandwidth_bytes_per_s; /* 0 = as fast as it goes */
 	uint64_t downtime_limit_ns;
+	/* RAM is handed over by descriptor, over a UNIX socket on this host:
+	 * only the machine's state travels. Settled when the run begins. */
+	bool hand_over;
 };
 
 struct migrate_round {

@@ -9,6 +9,7 @@
 
 #include "base/bitmap.h"
 #include "base/buf.h"
+#include "migrate/handover.h"
 #include "migrate/prefault.h"
 
 /* A claimed size is believed in steps of this, as the bytes come. */
@@ -115,6 +116,9 @@ int intake_batch(struct intake *in, const struct wire_header *h)
 	rc = wire_parse_runs(p->table, h->table_bytes, h->payload_bytes,
 			     memory->region, memory->nr_regions, in->runs,
 			     &nr_runs, p->err);
+	if (rc)
+		return rc;
+	rc = target_check_runs(in, nr_runs);
 	if (rc)
 		return rc;
 	nr_iov = take_runs(in, nr_runs);

@@ -130,6 +130,25 @@ static int flush(struct sender *s)
 	return 0;
 }
 
+static int flush_if_full(struct sender *s)
+{
+	const struct batch *b = &s->batch;
+
+	if (batch_full(b) || batch_raw_pages(b) >= s->max_raw_pages ||
+	    b->pages >= FEED_CHUNK_PAGES)
+		return flush(s);
+	return 0;
+}
+
+/* Nobody ever touched it: reading it would make the kernel allocate it. */
+static int add_untouched(struct sender *s, unsigned int index, uint64_t gfn)
+{
+	if (!s->batch.pages)
+		s->batch_ns = clock_now_ns();
+	batch_add(&s->batch, index, gfn, WIRE_ZERO, NULL);
+	return flush_if_full(s);
+}
+
 static int add_page(struct sender *s, unsigned int index, uint64_t gfn,
 		    uint8_t *page)
 {
@@ -149,10 +168,7 @@ static int add_page(struct sender *s, unsigned int index, uint64_t gfn,
 		batch_add(b, index, gfn, WIRE_ZERO, NULL);
 	else
 		batch_add(b, index, gfn, WIRE_RAW, page);
-	if (batch_full(b) || batch_raw_pages(b) >= s->max_raw_pages ||
-	    b->pages >= FEED_CHUNK_PAGES)
-		return flush(s);
-	return 0;
+	return flush_if_full(s);
 }
 
 static int send_piece(struct sender *s, const struct feed_piece *piece)
@@ -165,9 +181,13 @@ static int send_piece(struct sender *s, const struct feed_piece *piece)
 
 	for (; page < piece->end;
 	     page = bitmap_next(bitmap, piece->end, page + 1)) {
-		rc = add_page(s, piece->region,
-			      region->gpa / WIRE_PAGE_BYTES + page,
-			      region->hva + page * WIRE_PAGE_BYTES);
+		uint64_t gfn = region->gpa / WIRE_PAGE_BYTES + page;
+
+		if (bitmap_test(piece->touched, page - piece->first))
+			rc = add_page(s, piece->region, gfn,
+				      region->hva + page * WIRE_PAGE_BYTES);
+		else
+			rc = add_untouched(s, piece->region, gfn);
 		if (rc)
 			return rc;
 	}

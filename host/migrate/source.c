@@ -9,6 +9,7 @@
 
 #include "base/bitmap.h"
 #include "base/clock.h"
+#include "migrate/handover.h"
 #include "migrate/policy.h"
 
 /* A channel has failed: the target knows it by then, or never will. */
@@ -276,7 +277,9 @@ static int attempt(struct migrate_source *src)
 	if (!rc)
 		rc = set_up(src);
 	if (!rc)
-		rc = precopy(src);
+		rc = progress_params(&src->progress).hand_over
+			     ? source_hand_over(src)
+			     : precopy(src);
 	if (!rc)
 		rc = source_switchover(src);
 	return rc ? rc : source_commit(src);

@@ -23,6 +23,7 @@ struct migrate_source {
 	bool logging;
 	bool paused; /* by us */
 	uint64_t fixed_ns; /* for the policy */
+	uint32_t handed; /* regions handed over by descriptor */
 };
 
 /* Enters a phase; -ECANCELED if the migration is to end. */

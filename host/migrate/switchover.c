@@ -14,6 +14,7 @@
 #include "base/bitmap.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "migrate/handover.h"
 
 /* The target has heard `go`: it says so quickly, or we go on without. */
 #define RUNNING_NS NSEC_PER_SEC
@@ -42,8 +43,12 @@ static int collect_last(struct migrate_source *src)
 	struct memory *m = &src->memory;
 	const struct migrate_observer *o = &src->progress.observer;
 	unsigned int i;
-	int rc = source_fetch_dirty(src);
+	int rc = 0;
 
+	if (src->handed)
+		source_collect_unhanded(src);
+	else
+		rc = source_fetch_dirty(src);
 	if (rc)
 		return rc;
 	for (i = 0; o->final_dirty && i < m->nr_regions; i++)

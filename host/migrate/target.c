@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrate/handover.h"
+
 int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 			  struct channel *ch,
 			  const struct migrate_observer *observer,
@@ -174,6 +176,9 @@ static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 	if (rc)
 		return rc;
 	progress_stamp(p, &p->stats.go_ns);
+	rc = target_take(tgt);
+	if (rc)
+		return rc;
 	if (tgt->autostart) {
 		rc = tgt->ops->resume(tgt->vm);
 		if (rc)
@@ -201,6 +206,7 @@ static const struct arc {
 	int (*handle)(struct migrate_target *tgt, const struct wire_header *h);
 } arcs[] = {
 	{ STAGE_HELLO, WIRE_HELLO, on_hello },
+	{ STAGE_BETWEEN, WIRE_MEMORY, target_on_memory },
 	{ STAGE_BETWEEN, WIRE_ROUND_BEGIN, on_round_begin },
 	{ STAGE_ROUND, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_ROUND, WIRE_ROUND_END, on_round_end },

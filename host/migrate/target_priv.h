@@ -31,6 +31,7 @@ struct migrate_target {
 	struct error err;
 	enum target_stage stage;
 	bool autostart;
+	uint32_t handed; /* regions that are the source's until go */
 };
 
 /* The machine's state: reads, checks, loads. */

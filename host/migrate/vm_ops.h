@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct buf;
+struct error;
 
 /* A stretch of guest memory, migrated page by page. */
 struct migrate_region {
@@ -24,11 +25,31 @@ struct migrate_region {
 #define MIGRATE_MAX_CHANNELS 16u
 
 /**
+ * struct migrate_handover_ops - RAM that changes hands by its descriptor.
+ *
+ * Both machines then map the same pages: until `go` only the source writes
+ * them, after it only the target; the source shall unmap them then.
+ */
+struct migrate_handover_ops {
+	/* Source. The memfd of region @index, still the machine's; -1: its
+	 * pages travel. */
+	int (*fd)(void *vm, unsigned int index);
+	/*
+	 * Target. Puts the memory of @fd in the place of region @index, at the
+	 * same address, for reading only. @fd is a hostile peer's, and taken
+	 * over whatever happens. Return: 0 or -errno, a sentence.
+	 */
+	int (*map)(void *vm, unsigned int index, int fd, struct error *err);
+	/* Target, after `go`: it is ours, make it writable. */
+	int (*take)(void *vm);
+};
+
+/**
  * struct migrate_vm_ops - a machine to migrate from or to.
  *
  * All return 0 or -errno, unless said otherwise. Calls come one at a time, from
  * the thread that runs migrate_source_run() or migrate_target_run(); but
- * clear_dirty() from any of the engine's threads.
+ * clear_dirty() and touched() from any of the engine's threads.
  */
 struct migrate_vm_ops {
 	/* Number of regions, 1..MIGRATE_MAX_REGIONS; constant. */
@@ -58,6 +79,14 @@ struct migrate_vm_ops {
 	int (*clear_dirty)(void *vm, unsigned int index, uint64_t first,
 			   uint64_t nr, const uint64_t *bitmap);
 
+	/*
+	 * Source; may be NULL. Sets a bit for each page of [@first, @first +
+	 * @nr) of region @index that may hold anything but zeros; @nr at most
+	 * 512. Others need not be read. Failing, it may be all of them.
+	 */
+	int (*touched)(void *vm, unsigned int index, uint64_t first,
+		       unsigned int nr, uint64_t *ret_bits);
+
 	/* Source. Stop all vCPUs and devices; on return none writes memory. */
 	int (*pause)(void *vm);
 	/* Source: go on after a failure. Target: run. */
@@ -67,6 +96,8 @@ struct migrate_vm_ops {
 	int (*save_state)(void *vm, struct buf *state);
 	/* Target: load it. The bytes are as hostile as the stream. */
 	int (*load_state)(void *vm, const uint8_t *state, size_t bytes);
+
+	const struct migrate_handover_ops *handover; /* NULL = it cannot */
 };
 
 #endif

@@ -40,6 +40,10 @@ static const struct limits limits[WIRE_NR_TYPES] = {
 	[WIRE_CHANNEL] = { "channel", sizeof(struct wire_channel_le),
 			   sizeof(struct wire_channel_le),
 			   sizeof(struct wire_channel_le), 0 },
+	[WIRE_MEMORY] = { "memory", sizeof(struct wire_memory_le),
+			  MIGRATE_MAX_REGIONS * sizeof(struct wire_memory_le),
+			  sizeof(struct wire_memory_le), 1 },
+	[WIRE_MAPPED] = { "mapped", 8, 8, 8, 0 },
 };
 
 const char *wire_type_name(enum wire_type type)

@@ -25,6 +25,12 @@
  *   CHANNEL {session, index}        ->
  *   ROUND_BEGIN, RAM_BATCH ..., ROUND_END {pages of this connection}
  *
+ * A machine whose RAM is handed over by descriptor has no rounds but the last
+ * one, in which only the regions travel that were not handed over:
+ *
+ *   MEMORY {regions} 1 byte, with the descriptors  ->
+ *                                   <-   MAPPED
+ *
  * A round has ended when its ROUND_END has come on all of them: only then it
  * is acknowledged, and only then does the next one begin. All numbers are little-endian.
  * The header's check covers header and table; the state has a checksum of its
@@ -63,6 +69,8 @@ enum wire_type {
 	WIRE_RUNNING = 11,
 	WIRE_ERROR = 12,
 	WIRE_CHANNEL = 13,
+	WIRE_MEMORY = 14,
+	WIRE_MAPPED = 15,
 	WIRE_NR_TYPES,
 };
 
@@ -108,7 +116,15 @@ struct wire_channel_le {
 };
 _Static_assert(sizeof(struct wire_channel_le) == 16, "wire");
 
-/* ACCEPT, READY, GO and RUNNING. */
+/* MEMORY: one for each descriptor, in their order. */
+struct wire_memory_le {
+	uint32_t region; /* index, ascending */
+	uint32_t reserved; /* 0 */
+	uint64_t bytes; /* of that region */
+};
+_Static_assert(sizeof(struct wire_memory_le) == 16, "wire");
+
+/* ACCEPT, READY, GO, RUNNING and MAPPED. */
 struct wire_flags_le {
 	uint64_t flags;
 };
@@ -188,6 +204,9 @@ void wire_seal(struct wire_header_le *le, const void *table);
 size_t wire_put_hello(void *table, const struct wire_hello *hello);
 size_t wire_put_round(void *table, const struct wire_round *round);
 size_t wire_put_channel(void *table, uint64_t session, uint32_t index);
+/* @handed: bit i = region i. */
+size_t wire_put_memory(void *table, const struct migrate_region *regions,
+		       uint32_t handed);
 size_t wire_put_u64(void *table, uint64_t value);
 size_t wire_put_text(void *table, const char *text);
 void wire_put_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
@@ -213,6 +232,11 @@ int wire_parse_round(const void *table, size_t bytes,
 int wire_parse_channel(const void *table, size_t bytes, uint64_t session,
 		       unsigned int nr_channels, unsigned int *ret_index,
 		       struct error *err);
+/* Each region at most once, and of our own size. */
+int wire_parse_memory(const void *table, size_t bytes,
+		      const struct migrate_region *regions,
+		      unsigned int nr_regions, uint32_t *ret_handed,
+		      struct error *err);
 int wire_parse_u64(const void *table, size_t bytes, uint64_t *ret_value,
 		   struct error *err);
 /* A number of flags, refused if above @max. */

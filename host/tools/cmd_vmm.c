@@ -11,7 +11,7 @@ struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
-	bool paused;
+	bool paused, handover;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -39,6 +39,9 @@ static const struct option_spec options[] = {
 	  0, 0, NULL },
 	{ "incoming", OPTION_STRING, AT(incoming), "ADDRESS",
 	  "wait for a migration there; defer: until migrate-incoming", 0, 0,
+	  NULL },
+	{ "handover", OPTION_FLAG, AT(handover), "",
+	  "with --incoming: RAM comes from the source by descriptor", 0, 0,
 	  NULL },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
@@ -92,6 +95,7 @@ int cmd_vmm(int argc, char **argv)
 		.serial = s.serial,
 		.incoming = s.incoming,
 		.die_at = s.die_at,
+		.handover = s.handover,
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,
 	};

@@ -8,17 +8,20 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "report/result.h"
+#include "tools/handover_options.h"
 #include "tools/migrate_parse.h"
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "auto", "unix", "tcp", "file", NULL };
+static const char *const transports[] = { "auto", "unix",  "tcp",
+					  "file", "memfd", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
 	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
 	  "QEMU tcp with --relay off); file: the source writes a\n"
-	  "snapshot, then the target loads it",
+	  "snapshot, then the target loads it; memfd: RAM is handed\n"
+	  "over by descriptor, only the state travels",
 	  0, 0, transports },
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
 	  "keep that snapshot, for boot --load", 0, 0, NULL },
@@ -198,6 +201,11 @@ static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
 	return 0;
 }
 
+static bool by_handover(const struct migrate_settings *s)
+{
+	return !strcmp(transports[s->transport], "memfd");
+}
+
 /* Of a UNIX socket the kernel counts no bytes. */
 static const char *transport(const struct migrate_settings *s,
 			     const struct run_settings *run)
@@ -213,6 +221,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	struct run_attach attach = { .source_qmp = NULL };
 	int rc;
 
+	rc = handover_choose_backing(&s->common, by_handover(s), err);
+	if (rc)
+		return rc;
 	/* Which of the two it is settles what the others may say. */
 	rc = attach_resolve(&s->attach, s->argc, s->argv,
 			    s->common.workload_text != NULL, &attach, err);
@@ -256,6 +267,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = resolve_qemu(s, run, err);
 	if (!rc)
 		rc = link_resolve(&s->common.link, run, err);
+	if (!rc && by_handover(s))
+		rc = handover_resolve(run, err);
 	if (rc)
 		return rc;
 	run->transport = transport(s, run);

@@ -8,6 +8,7 @@
 
 #include "drive/guest_account.h"
 #include "drive/vantage.h"
+#include "tools/sample_memory.h"
 
 #define MAX_EXAMPLES 32u
 
@@ -290,6 +291,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "connections",
 	    s->nr_connections ? json_integer(s->nr_connections) : json_null());
 	set_integer(o, "ram_bytes", settings->ram_bytes);
+	set(o, "memory", sample_memory(settings, s, result));
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
 	set(o, "busy_ratio", json_null());

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/touched.h"
 
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
@@ -45,9 +48,10 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 		.page_bytes = p->page_bytes,
 		.name = name,
 		.path = p->path,
-		/* Want of huge pages shall show now and not as SIGBUS. */
-		.reserve = true,
-		/* It may be handed over: see machine/handover.c. */
+		/* Want of huge pages shall show now and not as SIGBUS; those
+		 * of RAM to come are reserved by who has it. */
+		.reserve = !p->awaited,
+		/* It may be handed over. */
 		.sealed = true,
 	};
 	int rc;
@@ -62,7 +66,7 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 	r->memfd = r->backing.fd;
 	r->page_bytes = p->backing == BACKING_THP ? PAGE : p->page_bytes;
 	r->is_ram = gpa != GUESTMEM_CONTROL_GPA;
-	return p->prealloc ? populate(r, err) : 0;
+	return p->prealloc && !p->awaited ? populate(r, err) : 0;
 }
 
 static int check(const struct guestmem_params *p, struct error *err)
@@ -99,6 +103,7 @@ int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 	int rc;
 
 	memset(mem, 0, sizeof(*mem));
+	mem->pagemap_fd = touched_open_pagemap(0);
 	if (!p.page_bytes)
 		p.page_bytes = backing_default_page_bytes(p.backing);
 	rc = check(&p, err);
@@ -121,7 +126,20 @@ void guestmem_exit(struct guestmem *mem)
 
 	for (i = 0; i < mem->nr_regions; i++)
 		backing_destroy(&mem->region[i].backing);
+	if (mem->pagemap_fd > 0)
+		close(mem->pagemap_fd);
 	memset(mem, 0, sizeof(*mem));
+}
+
+int guestmem_touched(const struct guestmem *mem, unsigned int index,
+		     uint64_t first, unsigned int nr, uint64_t *ret_bits)
+{
+	const struct guestmem_region *r = &mem->region[index];
+
+	if (r->memfd >= 0)
+		return touched_file(r->memfd, first * PAGE, nr, ret_bits);
+	return touched_private(mem->pagemap_fd,
+			       (uintptr_t)r->hva + first * PAGE, nr, ret_bits);
 }
 
 void *guestmem_at(const struct guestmem *mem, uint64_t gpa, uint64_t bytes)

@@ -30,6 +30,7 @@ struct guestmem_params {
 	uint64_t page_bytes; /* 0 = the backing's own; see backing_check() */
 	const char *path; /* BACKING_FILE: a folder, or a name not taken */
 	bool prealloc; /* all of RAM is there when guestmem_init() returns */
+	bool awaited; /* RAM will be handed over: reserve no page for it */
 };
 
 /* The region's index is its KVM memory slot. */
@@ -42,10 +43,12 @@ struct guestmem_region {
 	struct backing backing; /* what @hva and @memfd are of */
 	const char *name; /* "ram-low", "control", "ram-high" */
 	bool is_ram;
+	bool adopted; /* another machine's, for reading only */
 };
 
 /* Regions are sorted by gpa and disjoint. */
 struct guestmem {
+	int pagemap_fd; /* ours; -1 = not to be had */
 	unsigned int nr_regions;
 	struct guestmem_region region[GUESTMEM_MAX_REGIONS];
 };
@@ -66,6 +69,40 @@ struct guestmem {
 int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 		  struct error *err);
 void guestmem_exit(struct guestmem *mem);
+
+/**
+ * guestmem_touched() - which pages may hold anything but zeros.
+ * @first, @nr: pages of region @index; @nr at most TOUCHED_MAX_PAGES.
+ * @ret_bits: as touched_private() has it.
+ *
+ * Return: 0, or -errno: all of them may. Context: one caller at a time.
+ */
+int guestmem_touched(const struct guestmem *mem, unsigned int index,
+		     uint64_t first, unsigned int nr, uint64_t *ret_bits);
+
+/**
+ * guestmem_is_sealed() - may that region be handed over to another process?
+ *
+ * RAM in a memfd whose size cannot change.
+ */
+bool guestmem_is_sealed(const struct guestmem_region *r);
+
+/**
+ * guestmem_adopt() - put the memory of @fd in the place of RAM @index.
+ * @fd: of a stranger: must be a sealed memfd of that size, with pages of the
+ *	same size. Taken over whatever happens.
+ *
+ * At the same address, for reading only until guestmem_take(); the region's
+ * memfd keeps its number. What was there is lost.
+ *
+ * Return: 0; -EPROTO for another file than that; or -errno. A sentence.
+ */
+int guestmem_adopt(struct guestmem *mem, unsigned int index, int fd,
+		   struct error *err);
+/* What was adopted may be written from now on. */
+int guestmem_take(struct guestmem *mem);
+/* RAM that could be handed over was: it is not accessible any more. */
+int guestmem_drop(struct guestmem *mem);
 
 /**
  * guestmem_at() - the host address of guest memory.

@@ -56,7 +56,7 @@ struct vm_params {
 	enum backing_kind backing;
 	uint64_t page_bytes;
 	const char *path;
-	bool prealloc;
+	bool prealloc, awaited;
 	uint64_t control_bytes;
 	/*
 	 * Dirty log: 0 = KVM's bitmap, else a ring of so many entries a vCPU
@@ -121,6 +121,15 @@ bool vm_is_running(struct vm *vm);
  * Return: bytes taken, 0..@nr_bytes. Context: any thread but serial_write().
  */
 size_t vm_serial_push(struct vm *vm, const uint8_t *bytes, size_t nr_bytes);
+
+/*
+ * See guestmem_adopt(), guestmem_take() and guestmem_drop(); KVM's memory slots
+ * stay as they are. Context: paused; after a drop it must never run again.
+ */
+int vm_adopt_memory(struct vm *vm, unsigned int region, int fd,
+		    struct error *err);
+int vm_take_memory(struct vm *vm);
+int vm_drop_memory(struct vm *vm);
 
 const struct guestmem *vm_memory(const struct vm *vm);
 unsigned int vm_nr_vcpus(const struct vm *vm);

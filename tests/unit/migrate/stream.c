@@ -188,7 +188,7 @@ int stream_play_target(const struct tape *t, struct fake_vm *vm)
 int stream_play_source(const struct tape *t, struct fake_vm *vm)
 {
 	struct script_channel ch = { .base.ops = &script_ops, .tape = t };
-	struct migrate_params params = { 0, 0 };
+	struct migrate_params params = { 0 };
 	struct migrate_source *src;
 	struct migrate_stats stats;
 	int rc;

@@ -24,7 +24,7 @@ struct watch {
 static void on_round(void *ctx, unsigned int round)
 {
 	struct watch *w = ctx;
-	struct migrate_params patient = { 0, NSEC_PER_SEC };
+	struct migrate_params patient = { .downtime_limit_ns = NSEC_PER_SEC };
 
 	w->rounds = round;
 	if (round == 20)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Pages that were touched: by pagemap, or by a file's holes. */
+#include "base/touched.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bitmap.h"
+
+#define PAGE 4096u
+/* Of a pagemap entry: present, or swapped out (or something special). */
+#define HAS_DATA (3ull << 62)
+
+int touched_open_pagemap(pid_t pid)
+{
+	char path[32] = "/proc/self/pagemap";
+	int fd;
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int touched_private(int pagemap_fd, uint64_t hva, unsigned int nr,
+		    uint64_t *ret_bits)
+{
+	uint64_t entry[TOUCHED_MAX_PAGES];
+	size_t bytes = nr * sizeof(entry[0]);
+	unsigned int i;
+	ssize_t n;
+
+	if (nr > TOUCHED_MAX_PAGES || hva % PAGE)
+		return -EINVAL;
+	n = pread(pagemap_fd, entry, bytes, (off_t)(hva / PAGE * 8));
+	if (n < 0 || (size_t)n != bytes)
+		return n < 0 ? -errno : -EIO;
+	memset(ret_bits, 0, BITMAP_BYTES(nr));
+	for (i = 0; i < nr; i++)
+		if (entry[i] & HAS_DATA)
+			ret_bits[i / 64] |= 1ull << i % 64;
+	return 0;
+}
+
+int touched_file(int fd, uint64_t offset, unsigned int nr, uint64_t *ret_bits)
+{
+	uint64_t end = offset + (uint64_t)nr * PAGE, hole;
+	off_t at;
+
+	memset(ret_bits, 0, BITMAP_BYTES(nr));
+	while (offset < end) {
+		uint64_t data, first, last;
+
+		at = lseek(fd, (off_t)offset, SEEK_DATA);
+		if (at < 0)
+			return errno == ENXIO ? 0 : -errno;
+		data = (uint64_t)at;
+		if (data >= end)
+			break;
+		at = lseek(fd, (off_t)data, SEEK_HOLE);
+		if (at < 0)
+			return -errno;
+		hole = (uint64_t)at < end ? (uint64_t)at : end;
+		first = nr - (end - data + PAGE - 1) / PAGE;
+		last = nr - (end - hole) / PAGE;
+		bitmap_set_range(ret_bits, first, last - first);
+		offset = hole;
+	}
+	return 0;
+}
