@@ -18,7 +18,8 @@ static struct fake_guest *make(void)
 	struct oracle o = { .seed = 1,
 			    .epoch = 1,
 			    .nr_vcpus = 2,
-			    .pattern = ORACLE_RANDOM,
+			    .nr_orders = 1,
+			    .order[0].pattern = ORACLE_RANDOM,
 			    .write = ORACLE_WRITE_STAMP,
 			    .content = ORACLE_CONTENT_RANDOM,
 			    .nr_pages = 20 };

@@ -19,7 +19,8 @@ static struct oracle make(uint32_t write, uint32_t content, uint32_t ratio)
 	struct oracle o = { .seed = 42,
 			    .epoch = 1,
 			    .nr_vcpus = 1,
-			    .pattern = ORACLE_RANDOM,
+			    .nr_orders = 1,
+			    .order[0].pattern = ORACLE_RANDOM,
 			    .write = write,
 			    .content = content,
 			    .ratio = ratio,
@@ -63,24 +64,120 @@ static double compressed(const struct oracle *o, uint64_t visits, bool by_page)
 	return (double)o->nr_pages * ABI_PAGE_BYTES / (double)bytes;
 }
 
+/* Each kind of write that there is, and deltas: the @i-th, 0..NR_WRITES - 1. */
+#define NR_WRITES 6u
+static struct oracle make_write(uint32_t i, uint32_t content, uint32_t ratio)
+{
+	static const uint32_t delta[NR_WRITES - 3] = { 64, 320, 4032 };
+	struct oracle o =
+		make(i < 3 ? 1 + i : ORACLE_WRITE_PAGE, content, ratio);
+
+	if (i >= 3)
+		o.delta_bytes = delta[i - 3];
+	return o;
+}
+
+/* The working set's ratio lies within 5 % of @least..@most, whatever is written
+ * how often, with whatever seed. */
+static void check_ratio(uint32_t content, uint32_t ratio, double least,
+			double most)
+{
+	static const uint64_t visits[] = { 0, 2, 9 };
+	uint32_t i, seed;
+	size_t j;
+
+	for (j = 0; j < sizeof(visits) / sizeof(visits[0]); j++) {
+		for (i = 0; i < NR_WRITES; i++) {
+			for (seed = 1; seed <= 2; seed++) {
+				struct oracle o = make_write(i, content, ratio);
+				double all;
+
+				o.seed = seed * 7919;
+				all = compressed(&o, visits[j], false);
+				if (all < 0.95 * least || all > 1.05 * most)
+					fail_msg("%.2f, not %.2f to %.2f", all,
+						 least, most);
+			}
+		}
+	}
+}
+
 static void ratios_are_kept(void **state)
 {
 	static const uint32_t ratios[] = { 1, 2, 3, 4, 5, 8, 16 };
-	static const uint64_t visits[] = { 0, 2, 9 };
-	uint32_t write;
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++) {
-		for (j = 0; j < sizeof(visits) / sizeof(visits[0]); j++) {
-			for (write = 1; write <= 2; write++) {
-				struct oracle o = make(
-					write, ORACLE_CONTENT_RATIO, ratios[i]);
-				double all = compressed(&o, visits[j], false);
+	for (i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++)
+		check_ratio(ORACLE_CONTENT_RATIO, ratios[i], ratios[i],
+			    ratios[i]);
+}
 
-				assert_true(all > 0.95 * ratios[i]);
-				assert_true(all < 1.05 * ratios[i]);
-			}
+/* Level 1 makes the GPL 2.5 times smaller, novels 2.2, logs 4 and more. */
+static void text_is_like_text(void **state)
+{
+	struct oracle o = make(ORACLE_WRITE_PAGE, ORACLE_CONTENT_TEXT, 0);
+	double page = compressed(&o, 3, true);
+
+	print_message("# text: %.2f, by page: %.2f\n", compressed(&o, 3, false),
+		      page);
+	assert_true(page > 2.5 && page < 4);
+	check_ratio(ORACLE_CONTENT_TEXT, 0, 2.9, 3.6);
+}
+
+/* Little but the stamps remains. */
+static void constant_is_small(void **state)
+{
+	check_ratio(ORACLE_CONTENT_CONSTANT, 0, 40, 110);
+}
+
+/* Text is printable, and its words are divided. */
+static void text_can_be_read(void **state)
+{
+	static uint8_t page[ABI_PAGE_BYTES] __attribute__((aligned(64)));
+	struct oracle o = make(ORACLE_WRITE_PAGE, ORACLE_CONTENT_TEXT, 0);
+	uint64_t visit, blanks = 0;
+	size_t i;
+
+	for (visit = 0; visit < 50; visit++) {
+		oracle_page(&o, 600, visit, page);
+		for (i = ORACLE_STAMP_BYTES; i < sizeof(page); i++) {
+			assert_in_range(page[i], ' ', 'z');
+			blanks += page[i] == ' ';
 		}
+	}
+	assert_in_range(blanks, 50 * 4096 / 9, 50 * 4096 / 5);
+}
+
+/* delta=N: a visit changes N bytes of the page, in whole lines. */
+static void delta_changes_so_many(void **state)
+{
+	static uint8_t page[2][ABI_PAGE_BYTES] __attribute__((aligned(64)));
+	static const struct {
+		uint32_t content, ratio, delta, lines;
+	} cases[] = {
+		{ ORACLE_CONTENT_RANDOM, 0, 64, 1 },
+		{ ORACLE_CONTENT_RANDOM, 0, 4096, 64 },
+		{ ORACLE_CONTENT_TEXT, 0, 256, 4 },
+		{ ORACLE_CONTENT_CONSTANT, 0, 1024, 16 },
+		{ ORACLE_CONTENT_RATIO, 2, 1024, 16 },
+		/* No more than there are that change at all. */
+		{ ORACLE_CONTENT_RATIO, 8, 1024, 8 },
+		{ ORACLE_CONTENT_ZERO, 0, 1024, 1 },
+	};
+	size_t i, at;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct oracle o = make(ORACLE_WRITE_PAGE, cases[i].content,
+				       cases[i].ratio);
+		uint32_t lines = 0;
+
+		o.delta_bytes = cases[i].delta;
+		assert_true(oracle_valid(&o));
+		oracle_page(&o, 700, 5, page[0]);
+		oracle_page(&o, 700, 6, page[1]);
+		for (at = 0; at < ABI_PAGE_BYTES; at += 64)
+			lines += !!memcmp(page[0] + at, page[1] + at, 64);
+		assert_int_equal(lines, cases[i].lines);
 	}
 }
 
@@ -127,8 +224,8 @@ static void zero_alternates(void **state)
 	struct oracle_stamp stamp;
 	uint32_t write, epoch;
 
-	for (write = 1; write <= 2; write++) {
-		struct oracle o = make(write, ORACLE_CONTENT_ZERO, 0);
+	for (write = 0; write < NR_WRITES; write++) {
+		struct oracle o = make_write(write, ORACLE_CONTENT_ZERO, 0);
 
 		for (gfn = 512; gfn < 600; gfn++) {
 			for (visit = 0; visit < 20; visit++) {
@@ -220,10 +317,16 @@ static void every_byte_is_checked(void **state)
 	static uint8_t page[ABI_PAGE_BYTES] __attribute__((aligned(64)));
 	uint32_t write, ratio, at, visit;
 
-	for (write = 1; write <= 2; write++) {
-		for (ratio = 1; ratio <= ORACLE_MAX_RATIO; ratio += 3) {
-			struct oracle o =
-				make(write, ORACLE_CONTENT_RATIO, ratio);
+	for (write = 0; write < NR_WRITES; write++) {
+		for (ratio = 1; ratio <= ORACLE_MAX_RATIO + 6; ratio += 3) {
+			/* Past the ratios, text and constant. */
+			bool other = ratio > ORACLE_MAX_RATIO;
+			struct oracle o = make_write(
+				write,
+				!other	    ? ORACLE_CONTENT_RATIO
+				: ratio % 2 ? ORACLE_CONTENT_TEXT
+					    : ORACLE_CONTENT_CONSTANT,
+				ratio);
 
 			for (visit = 0; visit < 2; visit++) {
 				oracle_page(&o, 600, visit, page);
@@ -283,6 +386,18 @@ static void bytes_stay_as_they_are(void **state)
 		}
 	}
 	assert_int_equal(crc, 0x70dd9445);
+	crc = 0;
+	for (write = 0; write < NR_WRITES; write++) {
+		for (content = 1; content <= 5; content++) {
+			struct oracle o = make_write(write, content, 5);
+
+			for (visit = 0; visit < 4; visit++) {
+				oracle_page(&o, 777, visit, page);
+				crc = (uint32_t)crc32(crc, page, sizeof(page));
+			}
+		}
+	}
+	assert_int_equal(crc, 0xdf27ca62);
 }
 
 int main(void)
@@ -295,6 +410,10 @@ int main(void)
 		cmocka_unit_test(writes_give_pages),
 		cmocka_unit_test(zero_alternates),
 		cmocka_unit_test(random_is_incompressible),
+		cmocka_unit_test(delta_changes_so_many),
+		cmocka_unit_test(text_can_be_read),
+		cmocka_unit_test(text_is_like_text),
+		cmocka_unit_test(constant_is_small),
 		cmocka_unit_test(ratios_are_kept),
 		cmocka_unit_test(ratios_by_page),
 		cmocka_unit_test(bytes_stay_as_they_are),
