@@ -106,7 +106,9 @@ static void set_oracle(const struct work_options *options, uint64_t nr_pages)
 		.ratio = options->content == ORACLE_CONTENT_RATIO
 				 ? options->ratio
 				 : 0,
-		.delta_bytes = options->delta_bytes,
+		.delta_bytes = options->write == ORACLE_WRITE_PAGE
+				       ? options->delta_bytes
+				       : 0,
 	};
 	uint32_t i;
 

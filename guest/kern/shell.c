@@ -64,6 +64,10 @@ static bool parse_options(char *words, struct work_options *options)
 			return false;
 		}
 	}
+	if (options->delta_bytes && options->write != ORACLE_WRITE_PAGE) {
+		console_print("error delta is for write=page");
+		return false;
+	}
 	if (epoch_fit_pages(options))
 		return true;
 	console_print("error wss=%lu does not fit, the largest is %lu",

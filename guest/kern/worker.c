@@ -15,10 +15,14 @@
 #include "x86/smp.h"
 #include "x86/tsc.h"
 
+/*
+ * Each quantum costs a timer and a hundred instructions in ring 0. So that many
+ * vCPUs do not live for their timers, so many share the timers of a few: their
+ * quanta are longer and begin one after the other, and all of them together
+ * still keep the rate from one QUANTUM_US to the next.
+ */
 #define QUANTUM_US 5000u
-/* With many vCPUs on few cores the timers alone could fill those. */
-#define QUANTUM_LONG_US 10000u
-#define MANY_VCPUS 8u
+#define QUANTUM_VCPUS 8u
 /* Later than this, lost time is not caught up. */
 #define BACKLOG_US 15000u
 
@@ -46,7 +50,7 @@ static uint64_t rate_share(const struct cpu *cpu)
 
 void worker_set_rate(struct cpu *cpu)
 {
-	uint64_t share, ticks, steps;
+	uint64_t share, ticks, steps, us = QUANTUM_US, nr = smp_nr_cpus();
 
 	cpu->credit = 0;
 	cpu->quantum_end = 0;
@@ -54,8 +58,9 @@ void worker_set_rate(struct cpu *cpu)
 	share = cpu->slice_pages ? rate_share(cpu) : 0;
 	if (!share)
 		return;
-	ticks = us_to_ticks(smp_nr_cpus() > MANY_VCPUS ? QUANTUM_LONG_US
-						       : QUANTUM_US);
+	if (nr > QUANTUM_VCPUS)
+		us = us * nr / QUANTUM_VCPUS;
+	ticks = us_to_ticks(us);
 	/* 32 bits of fraction, less the 12 of a page's bytes. */
 	steps = mul_div(share, ticks << 12, tsc_hz());
 	if (!steps)
@@ -67,6 +72,8 @@ void worker_set_rate(struct cpu *cpu)
 	cpu->quantum_ticks = ticks;
 	cpu->quantum_steps = steps;
 	cpu->quantum_end = rdtsc();
+	if (nr > QUANTUM_VCPUS)
+		cpu->quantum_end += ticks * cpu->index / nr;
 	cpu->step_limit = cpu->vcpu->steps;
 }
 

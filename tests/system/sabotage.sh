@@ -8,22 +8,25 @@
 count=12
 [ "$level" = quick ] || count=300
 kinds=(skip-dirty flip zero misplace tear stale)
-patterns=(sequential random)
-writes=(stamp page)
-contents=(random r:4 zero)
+fast='rate=100M,wss=48M'
+patterns=("sequential,$fast" "random,$fast" "strided,$fast" "hotcold,$fast"
+	'burst,burst=50ms/30ms,rate=160M,wss=48M'
+	'random,wss=48M,phases=pattern:hotcold&rate:100M/60ms;pattern:strided&rate:100M/50ms')
+writes=(stamp page line page,delta=512)
+contents=(random r:4 zero text constant)
 looks=('inline,after' 'switchover,after' 'switchover,inline,after')
 
 for ((i = 0; i < count; i++)); do
 	kind=${kinds[i % 6]}
-	write=${writes[i / 6 % 2]}
-	pattern=${patterns[i / 12 % 2]}
-	content=${contents[i / 24 % 3]}
+	write=${writes[i / 6 % 4]}
+	pattern=${patterns[(i + i / 6) % 6]}
+	content=${contents[i / 7 % 5]}
 	look=${looks[i % 3]}
 	pages=$((1 + i % 3))
 	good=0
 	run migrate --ram 128M --before 600ms --after 700ms --seed "$i" \
 		--sabotage "$kind:$pages" --verify "$look" --json "$dir/r.json" \
-		--workload "pattern=$pattern,write=$write,content=$content,rate=100M,wss=48M,seed=$i"
+		--workload "pattern=$pattern,write=$write,content=$content,seed=$i"
 	[ "$rc" -eq 1 ] || good=1
 	is '.verdict == "fail"' || good=1
 	is ".samples[0].sabotage | .found == $pages and .missed == [] and
