@@ -90,34 +90,15 @@ static inline bool oracle_visit_blank(const struct oracle *o, uint64_t gfn,
 	return o->content == ORACLE_CONTENT_ZERO && ((visit + (gfn >> 4)) & 1);
 }
 
-/* A word of a page's first block, behind the stamp. */
-static inline uint64_t oracle_head_word(const struct oracle *o, uint64_t key,
-					size_t at)
-{
-	switch (o->content) {
-	case ORACLE_CONTENT_TEXT:
-		return oracle_text_word(oracle_text_random(key, 0), at / 8);
-	case ORACLE_CONTENT_CONSTANT:
-		return oracle_constant(key);
-	default:
-		return at < oracle_random_bytes(o) ? oracle_word(key, 1, at / 8)
-						   : 0;
-	}
-}
-
 /* The blocks of random bytes, the one where they end, and zeros. */
 static inline __attribute__((always_inline)) uint64_t
-oracle_walk_ratio(const struct oracle *o, uint64_t key, uint8_t *page,
-		  size_t from, size_t to, bool check)
+oracle_walk_ratio(uint64_t key, size_t random, uint8_t *page, size_t from,
+		  size_t to, bool check)
 {
-	size_t random = oracle_random_bytes(o), i, at = from;
 	size_t whole = oracle_min(random & ~(size_t)63, to);
-	uint64_t diff = 0;
+	size_t i, at = whole > from ? whole : from;
+	uint64_t diff = oracle_walk_random(key, page, from, whole, check);
 
-	if (at < whole) {
-		diff |= oracle_walk_random(key, page, at, whole, check);
-		at = whole;
-	}
 	if (at < random && at < to) {
 		uint64_t turn = at / 64 + 1;
 
@@ -129,6 +110,34 @@ oracle_walk_ratio(const struct oracle *o, uint64_t key, uint8_t *page,
 		}
 	}
 	return diff | oracle_walk_zero(page, at, to, check);
+}
+
+/* oracle_walk() of text and of one byte all over: apart, so that the hot loop
+ * has the other contents to itself. */
+static __attribute__((noinline, unused)) bool
+oracle_walk_words(const struct oracle *o, struct oracle_stamp stamp,
+		  uint64_t key, uint8_t *page, size_t from, size_t to,
+		  bool check)
+{
+	bool text = o->content == ORACLE_CONTENT_TEXT;
+	uint64_t word = oracle_constant(key), diff = 0;
+	size_t at;
+
+	for (at = from; at < 64 && at < to; at += 8) {
+		uint64_t head = word;
+
+		if (text)
+			head = oracle_text_word(oracle_text_random(key, 0),
+						at / 8);
+		if (at < ORACLE_STAMP_BYTES)
+			head = stamp.word[at / 8];
+		diff |= oracle_walk_word(page, at, head, check);
+	}
+	if (text)
+		return !(diff | oracle_walk_text(key, page, at, to, check));
+	for (; at < to; at += 8)
+		diff |= oracle_walk_word(page, at, word, check);
+	return !diff;
 }
 
 /*
@@ -144,27 +153,27 @@ oracle_walk(const struct oracle *o, uint64_t gfn, uint64_t visit, void *page,
 				  oracle_mix(visit * 4 + o->epoch * 3ull));
 	struct oracle_stamp stamp = { { 0, 0 } };
 	uint64_t diff = 0;
-	size_t at;
+	size_t at, random;
 
 	if (from < ORACLE_STAMP_BYTES && !oracle_visit_blank(o, gfn, visit))
 		stamp = oracle_stamp(o, gfn, visit);
+	if (__builtin_expect(o->content > ORACLE_CONTENT_RATIO, 0))
+		return oracle_walk_words(o, stamp, key, page, from, to, check);
+	random = oracle_random_bytes(o);
 	for (at = from; at < 64 && at < to; at += 8) {
-		uint64_t word = at < ORACLE_STAMP_BYTES
-					? stamp.word[at / 8]
-					: oracle_head_word(o, key, at);
+		uint64_t word = 0;
 
+		if (at < ORACLE_STAMP_BYTES)
+			word = stamp.word[at / 8];
+		else if (at < random)
+			word = oracle_word(key, 1, at / 8);
 		diff |= oracle_walk_word(page, at, word, check);
 	}
 	if (to <= 64)
 		return !diff;
-	if (o->content == ORACLE_CONTENT_TEXT)
-		diff |= oracle_walk_text(key, page, at, to, check);
-	else if (o->content == ORACLE_CONTENT_CONSTANT)
-		diff |= oracle_walk_constant(oracle_constant(key), page, at, to,
-					     check);
-	else
-		diff |= oracle_walk_ratio(o, key, page, at, to, check);
-	return !diff;
+	/* Where the loop ended: but known to the compiler. */
+	at = from > 64 ? from : 64;
+	return !(diff | oracle_walk_ratio(key, random, page, at, to, check));
 }
 
 /* One copy of it, for what is not done page after page. */
@@ -291,6 +300,18 @@ static inline void oracle_page(const struct oracle *o, uint64_t gfn,
 		oracle_write_visit(o, gfn, visit, page);
 }
 
+/* Is the stamp of @page that of visit @visit? */
+static inline bool oracle_stamp_ok(const struct oracle *o, uint64_t gfn,
+				   uint64_t visit, const void *page)
+{
+	struct oracle_stamp s = { { 0, 0 } }, seen;
+
+	if (!oracle_visit_blank(o, gfn, visit))
+		s = oracle_stamp(o, gfn, visit);
+	__builtin_memcpy(&seen, page, sizeof(seen));
+	return !((seen.word[0] ^ s.word[0]) | (seen.word[1] ^ s.word[1]));
+}
+
 /* Is @page what oracle_page() gives? */
 static inline bool oracle_page_ok(const struct oracle *o, uint64_t gfn,
 				  uint64_t visit, const void *page)
@@ -301,12 +322,12 @@ static inline bool oracle_page_ok(const struct oracle *o, uint64_t gfn,
 	if (visit && oracle_is_delta(o))
 		return oracle_delta_ok(o, gfn, visit, p);
 	if (renewed == ABI_PAGE_BYTES)
-		renewed = 0;
-	else if (!oracle_walk_apart(o, gfn, visit, p, 0, renewed, true))
+		return oracle_walk(o, gfn, visit, p, 0, ABI_PAGE_BYTES, true);
+	if (o->write == ORACLE_WRITE_STAMP
+		    ? !oracle_stamp_ok(o, gfn, visit, p)
+		    : !oracle_walk_apart(o, gfn, visit, p, 0, renewed, true))
 		return false;
-	else
-		visit = 0;
-	return oracle_walk(o, gfn, visit, p, renewed, ABI_PAGE_BYTES, true);
+	return oracle_walk(o, gfn, 0, p, renewed, ABI_PAGE_BYTES, true);
 }
 
 #endif

@@ -124,18 +124,6 @@ static inline uint64_t oracle_constant(uint64_t key)
 	return (1 + key % 255) * 0x0101010101010101ull;
 }
 
-/* Whole blocks of one word. */
-static __attribute__((noinline, unused)) uint64_t
-oracle_walk_constant(uint64_t word, uint8_t *page, size_t from, size_t to,
-		     bool check)
-{
-	uint64_t diff = 0;
-
-	for (; from < to; from += 8)
-		diff |= oracle_walk_word(page, from, word, check);
-	return diff;
-}
-
 /* ---- words: content=text ------------------------------------------------ */
 
 #define ORACLE_TEXT_WORDS 64u

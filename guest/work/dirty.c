@@ -62,7 +62,9 @@ ahead_load(struct ahead *a, const struct oracle *o, uint64_t slot,
 	a->gfn[slot] = oracle_gfn(o, index);
 	page = work_page(a->gfn[slot]);
 	__builtin_prefetch(page, 1);
-	for (line = 1; whole && line < AHEAD_LINES; line++)
+	if (!whole || o->write == ORACLE_WRITE_LINE)
+		return;
+	for (line = 1; line < AHEAD_LINES; line++)
 		__builtin_prefetch(page + line * 64, 1);
 }
 
@@ -89,7 +91,7 @@ static inline __attribute__((always_inline)) uint64_t
 run_steps(struct cpu *cpu, const bool check, const bool stamp, const bool cold)
 {
 	const struct oracle o = work.oracle;
-	const bool whole = check || (!stamp && o.write != ORACLE_WRITE_LINE);
+	const bool whole = check || !stamp;
 	const uint64_t ahead = whole ? 2 : AHEAD;
 	struct abi_vcpu *v = cpu->vcpu;
 	struct abi_stall *stall = cpu->stall;
