@@ -7,11 +7,11 @@
 
 count=8
 [ "$level" = quick ] || count=200
-patterns=(random sequential hotcold,hot=5%/80% strided,stride=32K
-	burst,burst=30ms/50ms
+patterns=(random sequential 'hotcold,hot=5%/80%' 'strided,stride=32K'
+	'burst,burst=30ms/50ms'
 	'random,phases=pattern:strided/17ms;pattern:hotcold/23ms;pattern:random/12ms'
 	random)
-writes=(stamp page line page,delta=128)
+writes=(stamp page line 'page,delta=128')
 contents=(random zero r:4 text r:2 constant)
 rates=(100M 20M 0 300M 7000p)
 sizes=(48M 4100K 80M 12K)

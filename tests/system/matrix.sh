@@ -26,8 +26,8 @@ passes()
 }
 
 # In short each value of each key; in full each with each.
-patterns=(sequential random strided hotcold burst,burst=60ms/40ms)
-writes=(stamp page line page,delta=256)
+patterns=(sequential random strided hotcold 'burst,burst=60ms/40ms')
+writes=(stamp page line 'page,delta=256')
 contents=(zero random r:4 constant text)
 n=0
 for pattern in "${patterns[@]}"; do

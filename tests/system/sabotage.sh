@@ -12,7 +12,7 @@ fast='rate=100M,wss=48M'
 patterns=("sequential,$fast" "random,$fast" "strided,$fast" "hotcold,$fast"
 	'burst,burst=50ms/30ms,rate=160M,wss=48M'
 	'random,wss=48M,phases=pattern:hotcold&rate:100M/60ms;pattern:strided&rate:100M/50ms')
-writes=(stamp page line page,delta=512)
+writes=(stamp page line 'page,delta=512')
 contents=(random r:4 zero text constant)
 looks=('inline,after' 'switchover,after' 'switchover,inline,after')
 
