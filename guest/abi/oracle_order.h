@@ -123,8 +123,7 @@ static inline void oracle_lane_seek(struct oracle_lane *l,
 				    const struct oracle *o, uint64_t first,
 				    uint64_t nr, uint64_t steps)
 {
-	l->nr = nr;
-	l->first = first;
+	*l = (struct oracle_lane){ .nr = nr, .first = first };
 	if (!nr)
 		return;
 	l->pos = steps % nr;
