@@ -14,6 +14,7 @@
  *	struct abi_vcpu[]	one cache line per vCPU: the hot counters
  *	struct abi_bad_log[]	one page per vCPU: damage found by the guest
  *	struct abi_stall[]	per vCPU: histogram of the time between steps
+ *	struct oracle_log[]	per vCPU: when it changed its order (phases)
  *
  * A host that reads while the guest runs sees each aligned 64-bit field whole
  * and the fields of a line in no particular order; `steps` is stored after the
@@ -59,6 +60,23 @@ enum abi_guest_state {
 	ABI_STATE_OFF = 6,
 };
 
+#define ABI_MAX_RATES 8u
+
+/*
+ * How fast, while a phase lasts. Phase i has the order epoch.order[i]; after
+ * the last one the first comes again, by the TSC since epoch_tsc, on each vCPU
+ * by itself. One phase only: it lasts for ever, whatever its duration.
+ */
+struct abi_tempo {
+	/* OUT: one: of all vCPUs together, each gets its slice's share; more:
+	 * vCPU i has rate i % nr_rates to itself. 0 = unpaced. */
+	uint64_t rate_bytes_per_s[ABI_MAX_RATES];
+	uint32_t nr_rates; /* OUT: 1..ABI_MAX_RATES */
+	uint32_t duration_ms; /* OUT: of the phase; 0 = for ever */
+	uint32_t burst_on_ms; /* OUT: steps for so long, then... */
+	uint32_t burst_off_ms; /* OUT: ...rest for so long; 0 = never */
+};
+
 struct abi_control {
 	uint64_t magic; /* IN or OUT: ABI_CONTROL_MAGIC */
 	uint32_t version; /* IN or OUT: ABI_VERSION */
@@ -87,6 +105,8 @@ struct abi_control {
 	uint32_t queue_offset; /* room for device queues; 0 = absent */
 	uint32_t dma_offset; /* room for DMA counters; 0 = absent */
 	uint32_t l2_offset; /* room for L2 counters; 0 = absent */
+	uint32_t log_offset; /* struct oracle_log[nr_vcpus] */
+	uint32_t reserved2;
 
 	/*
 	 * OUT: the epoch. `epoch_seq` is odd while `epoch` and `ram` are
@@ -94,13 +114,13 @@ struct abi_control {
 	 */
 	uint64_t epoch_seq;
 	struct oracle epoch; /* all zero before the first start */
-	uint64_t rate_bytes_per_s; /* OUT: target, all vCPUs; 0 = unpaced */
+	struct abi_tempo tempo[ORACLE_MAX_ORDERS]; /* OUT: epoch.nr_orders */
 	uint64_t epoch_tsc; /* OUT: TSC when the fill was complete */
 	uint32_t check; /* OUT: 1 = check before overwriting */
 
 	uint32_t nr_ram; /* OUT */
 	struct abi_ram_range ram[ABI_MAX_RAM_RANGES]; /* OUT */
-	uint64_t reserved1[32];
+	uint64_t reserved1[16];
 };
 
 enum abi_vcpu_phase {
@@ -190,7 +210,8 @@ static inline uint64_t abi_control_bytes(uint32_t nr_vcpus)
 	return ABI_ALIGN_PAGE(sizeof(struct abi_control)) +
 	       ABI_ALIGN_PAGE(ABI_MAX_VCPUS * sizeof(struct abi_vcpu)) +
 	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_bad_log)) +
-	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_stall));
+	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_stall)) +
+	       ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log));
 }
 
 /* Bucket of a gap of @ticks: 0..ABI_STALL_BUCKETS - 1. */
@@ -223,6 +244,9 @@ _Static_assert(sizeof(struct abi_bad) == 32, "entry size is ABI");
 _Static_assert(sizeof(struct abi_bad_log) == ABI_PAGE_BYTES, "one page");
 _Static_assert(sizeof(struct abi_stall) == 10 * ABI_PAGE_BYTES, "whole pages");
 _Static_assert(sizeof(struct abi_ram_range) == 24, "entry size is ABI");
+_Static_assert(sizeof(struct abi_tempo) == 80, "entry size is ABI");
+_Static_assert(sizeof(struct oracle_order) == 16, "entry size is ABI");
+_Static_assert(sizeof(struct oracle_log) == 512, "eight to a page");
 _Static_assert(offsetof(struct abi_control, preset) == 32, "IN fields fixed");
 _Static_assert(offsetof(struct abi_control, nr_vcpus) == 1056, "OUT fixed");
 _Static_assert(offsetof(struct abi_control, epoch_seq) % 8 == 0, "aligned");

@@ -9,7 +9,10 @@
  * of a vCPU writes one page of its slice. Steps are grouped in *passes* of as
  * many steps as the slice has pages; a pass visits each page once, in an order
  * that is a bijection with an inverse. So from a step counter alone follows
- * each page's last visit, and from that its bytes.
+ * each page's last visit, and from that its bytes. Hot and cold pages have
+ * passes of their own, interleaved in a fixed way. Where the order changes
+ * (phases), a *stretch* begins, and from the steps at which it did (struct
+ * oracle_log) and the counter follows the same.
  *
  * No state, no allocation, no libc: included by the guest (ring 3), by the
  * host's verifier and by unit tests.

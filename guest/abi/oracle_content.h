@@ -6,14 +6,11 @@
 #ifndef VMFERRY_ABI_ORACLE_CONTENT_H
 #define VMFERRY_ABI_ORACLE_CONTENT_H
 
-#include "oracle_order.h"
+#include "oracle_walk.h"
 
 struct oracle_stamp {
 	uint64_t word[2];
 };
-
-#define ORACLE_STAMP_A 0x9e3779b97f4a7c15ull
-#define ORACLE_STAMP_B 0xc2b2ae3d27d4eb4full
 
 static inline uint64_t oracle_stamp_mix(uint64_t x)
 {
@@ -67,13 +64,6 @@ static inline bool oracle_stamp_read(struct oracle_stamp s, uint64_t *ret_gfn,
 	return true;
 }
 
-/* Bytes at the start of a page that each write renews. */
-static inline size_t oracle_write_bytes(const struct oracle *o)
-{
-	return o->write == ORACLE_WRITE_STAMP ? ORACLE_STAMP_BYTES
-					      : ABI_PAGE_BYTES;
-}
-
 /*
  * Random bytes of a page, the rest being zero, so that zlib level 1 makes the
  * working set @ratio times smaller: literals cost a little over 8 bits, a run
@@ -89,111 +79,6 @@ static inline size_t oracle_random_bytes(const struct oracle *o)
 	return (ABI_PAGE_BYTES / o->ratio - 24) & ~(size_t)7;
 }
 
-/* The registers of the walk: SSE2 has them everywhere. Memory of a page is
- * only known to be 8-aligned. */
-typedef uint64_t oracle_pair __attribute__((vector_size(16)));
-typedef uint64_t oracle_pair_at
-	__attribute__((vector_size(16), aligned(8), may_alias));
-
-/* Lane @i before the first block, and what each block adds to it. */
-#define ORACLE_LANE(key, i) (((key) + (i)*ORACLE_STAMP_A) * ORACLE_STAMP_B)
-#define ORACLE_LANE_STEP(i) (ORACLE_STAMP_A * (2 * (i) + 1))
-
-/* Word @i of block @turn (1, 2, ...): what the vectors below compute. */
-static inline uint64_t oracle_word(uint64_t key, uint64_t turn, uint64_t i)
-{
-	uint64_t x = ORACLE_LANE(key, i) + turn * ORACLE_LANE_STEP(i);
-
-	return x ^ (x >> 29);
-}
-
-/*
- * Whole blocks of 64 bytes from @from to @to, stored or compared. Eight lanes
- * count in steps of their own (a Weyl sequence), folded once: enough to look
- * random to every compressor, and near memory speed in plain SSE2. The lanes
- * are four named registers, since gcc keeps wider vectors in memory.
- *
- * Return: zero if all bytes are equal, or were stored.
- */
-static inline __attribute__((always_inline)) uint64_t
-oracle_walk_random(uint64_t key, uint8_t *page, size_t from, size_t to,
-		   bool check)
-{
-	const oracle_pair step0 = { ORACLE_LANE_STEP(0), ORACLE_LANE_STEP(1) };
-	const oracle_pair step1 = { ORACLE_LANE_STEP(2), ORACLE_LANE_STEP(3) };
-	const oracle_pair step2 = { ORACLE_LANE_STEP(4), ORACLE_LANE_STEP(5) };
-	const oracle_pair step3 = { ORACLE_LANE_STEP(6), ORACLE_LANE_STEP(7) };
-	uint64_t turn = from / 64;
-	oracle_pair lane0 = { ORACLE_LANE(key, 0), ORACLE_LANE(key, 1) };
-	oracle_pair lane1 = { ORACLE_LANE(key, 2), ORACLE_LANE(key, 3) };
-	oracle_pair lane2 = { ORACLE_LANE(key, 4), ORACLE_LANE(key, 5) };
-	oracle_pair lane3 = { ORACLE_LANE(key, 6), ORACLE_LANE(key, 7) };
-	oracle_pair diff = { 0, 0 };
-
-	lane0 += step0 * turn;
-	lane1 += step1 * turn;
-	lane2 += step2 * turn;
-	lane3 += step3 * turn;
-	for (; from < to; from += 64) {
-		oracle_pair_at *at = (oracle_pair_at *)(page + from);
-
-		lane0 += step0;
-		lane1 += step1;
-		lane2 += step2;
-		lane3 += step3;
-		if (check) {
-			diff |= at[0] ^ lane0 ^ (lane0 >> 29);
-			diff |= at[1] ^ lane1 ^ (lane1 >> 29);
-			diff |= at[2] ^ lane2 ^ (lane2 >> 29);
-			diff |= at[3] ^ lane3 ^ (lane3 >> 29);
-		} else {
-			at[0] = lane0 ^ (lane0 >> 29);
-			at[1] = lane1 ^ (lane1 >> 29);
-			at[2] = lane2 ^ (lane2 >> 29);
-			at[3] = lane3 ^ (lane3 >> 29);
-		}
-	}
-	return diff[0] | diff[1];
-}
-
-/* Whole blocks of zeros, likewise. */
-static inline __attribute__((always_inline)) uint64_t
-oracle_walk_zero(uint8_t *page, size_t from, size_t to, bool check)
-{
-	oracle_pair diff = { 0, 0 }, other = { 0, 0 };
-	const oracle_pair zero = { 0, 0 };
-
-	for (; from < to; from += 64) {
-		oracle_pair_at *at = (oracle_pair_at *)(page + from);
-
-		if (check) {
-			diff |= at[0] | at[1];
-			other |= at[2] | at[3];
-		} else {
-			at[0] = zero;
-			at[1] = zero;
-			at[2] = zero;
-			at[3] = zero;
-		}
-	}
-	diff |= other;
-	return diff[0] | diff[1];
-}
-
-/* One word stored, or compared: zero if equal. */
-static inline __attribute__((always_inline)) uint64_t
-oracle_walk_word(uint8_t *page, size_t at, uint64_t word, bool check)
-{
-	uint64_t seen;
-
-	if (!check) {
-		__builtin_memcpy(page + at, &word, 8);
-		return 0;
-	}
-	__builtin_memcpy(&seen, page + at, 8);
-	return seen ^ word;
-}
-
 /*
  * content=zero: a page's visits are all zero and stamped in turn. Which of the
  * two comes first changes every 16 pages, so that at any moment there are both:
@@ -205,10 +90,60 @@ static inline bool oracle_visit_blank(const struct oracle *o, uint64_t gfn,
 	return o->content == ORACLE_CONTENT_ZERO && ((visit + (gfn >> 4)) & 1);
 }
 
+/* The blocks of random bytes, the one where they end, and zeros. */
+static inline __attribute__((always_inline)) uint64_t
+oracle_walk_ratio(uint64_t key, size_t random, uint8_t *page, size_t from,
+		  size_t to, bool check)
+{
+	size_t whole = oracle_min(random & ~(size_t)63, to);
+	size_t i, at = whole > from ? whole : from;
+	uint64_t diff = oracle_walk_random(key, page, from, whole, check);
+
+	if (at < random && at < to) {
+		uint64_t turn = at / 64 + 1;
+
+		for (i = 0; i < 8; i++, at += 8) {
+			uint64_t word = oracle_word(key, turn, i);
+
+			diff |= oracle_walk_word(page, at,
+						 at < random ? word : 0, check);
+		}
+	}
+	return diff | oracle_walk_zero(page, at, to, check);
+}
+
+/* oracle_walk() of text and of one byte all over: apart, so that the hot loop
+ * has the other contents to itself. */
+static __attribute__((noinline, unused)) bool
+oracle_walk_words(const struct oracle *o, struct oracle_stamp stamp,
+		  uint64_t key, uint8_t *page, size_t from, size_t to,
+		  bool check)
+{
+	bool text = o->content == ORACLE_CONTENT_TEXT;
+	uint64_t word = oracle_constant(key), diff = 0;
+	size_t at;
+
+	for (at = from; at < 64 && at < to; at += 8) {
+		uint64_t head = word;
+
+		if (text)
+			head = oracle_text_word(oracle_text_random(key, 0),
+						at / 8);
+		if (at < ORACLE_STAMP_BYTES)
+			head = stamp.word[at / 8];
+		diff |= oracle_walk_word(page, at, head, check);
+	}
+	if (text)
+		return !(diff | oracle_walk_text(key, page, at, to, check));
+	for (; at < to; at += 8)
+		diff |= oracle_walk_word(page, at, word, check);
+	return !diff;
+}
+
 /*
  * Bytes @from..@to - 1 of the image of one visit, stored (@check false) or
- * compared. @from and @to are multiples of 8, @from is below 64, and @to, if
- * past 64, is ABI_PAGE_BYTES. The stamp, random bytes, and zeros to the end.
+ * compared. Below 64 both are multiples of 8, beyond it of 64. The stamp, then
+ * what the content says.
  */
 static inline __attribute__((always_inline)) bool
 oracle_walk(const struct oracle *o, uint64_t gfn, uint64_t visit, void *page,
@@ -216,14 +151,15 @@ oracle_walk(const struct oracle *o, uint64_t gfn, uint64_t visit, void *page,
 {
 	uint64_t key = oracle_mix(o->seed ^ oracle_mix(gfn) ^
 				  oracle_mix(visit * 4 + o->epoch * 3ull));
-	size_t random = oracle_random_bytes(o);
-	size_t whole = random & ~(size_t)63;
 	struct oracle_stamp stamp = { { 0, 0 } };
 	uint64_t diff = 0;
-	size_t at;
+	size_t at, random;
 
 	if (from < ORACLE_STAMP_BYTES && !oracle_visit_blank(o, gfn, visit))
 		stamp = oracle_stamp(o, gfn, visit);
+	if (__builtin_expect(o->content > ORACLE_CONTENT_RATIO, 0))
+		return oracle_walk_words(o, stamp, key, page, from, to, check);
+	random = oracle_random_bytes(o);
 	for (at = from; at < 64 && at < to; at += 8) {
 		uint64_t word = 0;
 
@@ -235,19 +171,107 @@ oracle_walk(const struct oracle *o, uint64_t gfn, uint64_t visit, void *page,
 	}
 	if (to <= 64)
 		return !diff;
-	diff |= oracle_walk_random(key, page, 64, whole, check);
-	at = whole > 64 ? whole : 64;
-	if (at < random) {
-		uint64_t turn = at / 64 + 1, i;
+	/* Where the loop ended: but known to the compiler. */
+	at = from > 64 ? from : 64;
+	return !(diff | oracle_walk_ratio(key, random, page, at, to, check));
+}
 
-		for (i = 0; i < 8; i++, at += 8) {
-			uint64_t word = oracle_word(key, turn, i);
+/* One copy of it, for what is not done page after page. */
+static __attribute__((noinline, unused)) bool
+oracle_walk_apart(const struct oracle *o, uint64_t gfn, uint64_t visit,
+		  void *page, size_t from, size_t to, bool check)
+{
+	return oracle_walk(o, gfn, visit, page, from, to, check);
+}
 
-			diff |= oracle_walk_word(page, at,
-						 at < random ? word : 0, check);
-		}
+/* ---- what a visit renews ------------------------------------------------ */
+
+/* Bytes at the start of a page that a visit renews, unless lines all over it
+ * are renewed (oracle_is_delta()). */
+static inline size_t oracle_write_bytes(const struct oracle *o)
+{
+	switch (o->write) {
+	case ORACLE_WRITE_STAMP:
+		return ORACLE_STAMP_BYTES;
+	case ORACLE_WRITE_LINE:
+		return ORACLE_LINE_BYTES;
+	default:
+		return ABI_PAGE_BYTES;
 	}
-	return !(diff | oracle_walk_zero(page, at, to, check));
+}
+
+static inline bool oracle_is_delta(const struct oracle *o)
+{
+	return o->delta_bytes && o->delta_bytes < ABI_PAGE_BYTES;
+}
+
+/* Lines of a page that differ from visit to visit: zeros never do. */
+static inline uint32_t oracle_lively_lines(const struct oracle *o)
+{
+	uint32_t lines = ABI_PAGE_BYTES / ORACLE_LINE_BYTES;
+
+	if (o->content != ORACLE_CONTENT_CONSTANT &&
+	    o->content != ORACLE_CONTENT_TEXT)
+		lines = (uint32_t)(oracle_random_bytes(o) + 63) / 64;
+	return lines ? lines : 1;
+}
+
+/* Lines that a visit renews with delta=; no more than there are lively ones. */
+static inline uint32_t oracle_delta_lines(const struct oracle *o)
+{
+	return (uint32_t)oracle_min(o->delta_bytes / ORACLE_LINE_BYTES,
+				    oracle_lively_lines(o));
+}
+
+/* The first byte of the @i-th of them: spread evenly, always the same. */
+static inline size_t oracle_delta_at(const struct oracle *o, uint32_t i)
+{
+	return (size_t)i * oracle_lively_lines(o) / oracle_delta_lines(o) *
+	       ORACLE_LINE_BYTES;
+}
+
+static inline void oracle_write_delta(const struct oracle *o, uint64_t gfn,
+				      uint64_t visit, void *page)
+{
+	uint32_t i;
+
+	for (i = 0; i < oracle_delta_lines(o); i++) {
+		size_t at = oracle_delta_at(o, i);
+
+		oracle_walk_apart(o, gfn, visit, page, at,
+				  at + ORACLE_LINE_BYTES, false);
+	}
+}
+
+/* The renewed lines are this visit's, what lies between them the fill's. */
+static inline bool oracle_delta_ok(const struct oracle *o, uint64_t gfn,
+				   uint64_t visit, void *page)
+{
+	size_t at, done = 0;
+	uint32_t i;
+
+	for (i = 0; i < oracle_delta_lines(o); i++) {
+		at = oracle_delta_at(o, i);
+		if (!oracle_walk_apart(o, gfn, 0, page, done, at, true) ||
+		    !oracle_walk_apart(o, gfn, visit, page, at,
+				       at + ORACLE_LINE_BYTES, true))
+			return false;
+		done = at + ORACLE_LINE_BYTES;
+	}
+	return oracle_walk_apart(o, gfn, 0, page, done, ABI_PAGE_BYTES, true);
+}
+
+/* All that visit @visit, not 0, does with write=stamp. */
+static inline void oracle_write_stamp(const struct oracle *o, uint64_t gfn,
+				      uint64_t visit, void *page)
+{
+	uint64_t *word = page;
+	struct oracle_stamp s = { { 0, 0 } };
+
+	if (!oracle_visit_blank(o, gfn, visit))
+		s = oracle_stamp(o, gfn, visit);
+	word[0] = s.word[0];
+	word[1] = s.word[1];
 }
 
 /* What a step does to its page: the bytes that visit @visit renews. */
@@ -255,25 +279,37 @@ static inline void oracle_write_visit(const struct oracle *o, uint64_t gfn,
 				      uint64_t visit, void *page)
 {
 	if (o->write == ORACLE_WRITE_STAMP && visit) {
-		uint64_t *word = page;
-		struct oracle_stamp s = { { 0, 0 } };
-
-		if (!oracle_visit_blank(o, gfn, visit))
-			s = oracle_stamp(o, gfn, visit);
-		word[0] = s.word[0];
-		word[1] = s.word[1];
-		return;
+		oracle_write_stamp(o, gfn, visit, page);
+	} else if (o->write == ORACLE_WRITE_LINE && visit) {
+		oracle_walk_apart(o, gfn, visit, page, 0, ORACLE_LINE_BYTES,
+				  false);
+	} else if (oracle_is_delta(o) && visit) {
+		oracle_write_delta(o, gfn, visit, page);
+	} else {
+		oracle_walk(o, gfn, visit, page, 0, ABI_PAGE_BYTES, false);
 	}
-	oracle_walk(o, gfn, visit, page, 0, ABI_PAGE_BYTES, false);
 }
 
 /* All 4096 bytes of a page whose last visit was @visit. */
 static inline void oracle_page(const struct oracle *o, uint64_t gfn,
 			       uint64_t visit, void *page)
 {
-	if (o->write != ORACLE_WRITE_PAGE)
+	if (o->write != ORACLE_WRITE_PAGE || oracle_is_delta(o))
 		oracle_walk(o, gfn, 0, page, 0, ABI_PAGE_BYTES, false);
-	oracle_write_visit(o, gfn, visit, page);
+	if (visit || (o->write == ORACLE_WRITE_PAGE && !oracle_is_delta(o)))
+		oracle_write_visit(o, gfn, visit, page);
+}
+
+/* Is the stamp of @page that of visit @visit? */
+static inline bool oracle_stamp_ok(const struct oracle *o, uint64_t gfn,
+				   uint64_t visit, const void *page)
+{
+	struct oracle_stamp s = { { 0, 0 } }, seen;
+
+	if (!oracle_visit_blank(o, gfn, visit))
+		s = oracle_stamp(o, gfn, visit);
+	__builtin_memcpy(&seen, page, sizeof(seen));
+	return !((seen.word[0] ^ s.word[0]) | (seen.word[1] ^ s.word[1]));
 }
 
 /* Is @page what oracle_page() gives? */
@@ -283,10 +319,15 @@ static inline bool oracle_page_ok(const struct oracle *o, uint64_t gfn,
 	size_t renewed = visit ? oracle_write_bytes(o) : ABI_PAGE_BYTES;
 	void *p = (void *)page;
 
-	if (!oracle_walk(o, gfn, visit, p, 0, renewed, true))
+	if (visit && oracle_is_delta(o))
+		return oracle_delta_ok(o, gfn, visit, p);
+	if (renewed == ABI_PAGE_BYTES)
+		return oracle_walk(o, gfn, visit, p, 0, ABI_PAGE_BYTES, true);
+	if (o->write == ORACLE_WRITE_STAMP
+		    ? !oracle_stamp_ok(o, gfn, visit, p)
+		    : !oracle_walk_apart(o, gfn, visit, p, 0, renewed, true))
 		return false;
-	return renewed == ABI_PAGE_BYTES ||
-	       oracle_walk(o, gfn, 0, p, renewed, ABI_PAGE_BYTES, true);
+	return oracle_walk(o, gfn, 0, p, renewed, ABI_PAGE_BYTES, true);
 }
 
 #endif

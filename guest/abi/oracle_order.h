@@ -1,279 +1,204 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The oracle's parameters and its order: which page a step writes, and which
- * visit of a page was the last. See oracle.h for the words.
+ * The oracle's order: which page a step writes, and which visit of a page was
+ * the last. See oracle.h for the words.
  */
 #ifndef VMFERRY_ABI_ORACLE_ORDER_H
 #define VMFERRY_ABI_ORACLE_ORDER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "oracle_perm.h"
 
-#include "abi.h"
+/* ---- stretches: what changes of order leave behind ---------------------- */
 
-enum oracle_pattern { ORACLE_SEQUENTIAL = 1, ORACLE_RANDOM = 2 };
+#define ORACLE_LOG_ENTRIES 62u
 
-enum oracle_write { ORACLE_WRITE_STAMP = 1, ORACLE_WRITE_PAGE = 2 };
-
-enum oracle_content {
-	ORACLE_CONTENT_ZERO = 1, /* every other visit is all zero */
-	ORACLE_CONTENT_RANDOM = 2,
-	ORACLE_CONTENT_RATIO = 3, /* zlib level 1 compresses it ratio:1 */
+/*
+ * When a vCPU changed its order. A *stretch* is what lies between two changes:
+ * stretch 0 begins at step 0 with order 0, stretch n at change n. A page's
+ * visits in a stretch that began behind step B are numbered B + 1, B + 2, ...:
+ * B is more than any number before it, so that numbers only ever grow.
+ *
+ * Stretches before `first` are forgotten: in stretch `first` every page was
+ * visited. All zero: no change yet. The vCPU stores an entry before it counts
+ * it, and forgets before it reuses: whenever it is frozen, the log is whole.
+ */
+struct oracle_log {
+	uint64_t nr; /* OUT: changes so far */
+	uint64_t first; /* OUT: oldest stretch that is still needed, 0..nr */
+	/* OUT: change n at entry n % ORACLE_LOG_ENTRIES: steps << 8 | order */
+	uint64_t change[ORACLE_LOG_ENTRIES];
 };
 
-#define ORACLE_MAX_RATIO 64u
+static inline uint64_t oracle_log_steps(const struct oracle_log *log,
+					uint64_t stretch)
+{
+	return stretch ? log->change[stretch % ORACLE_LOG_ENTRIES] >> 8 : 0;
+}
 
-/* Limits of the stamp's fields. */
-#define ORACLE_VISIT_BITS 48
-#define ORACLE_GFN_BITS 40
-#define ORACLE_STAMP_BYTES 16u
+static inline uint32_t oracle_log_order(const struct oracle_log *log,
+					uint64_t stretch)
+{
+	return stretch ? log->change[stretch % ORACLE_LOG_ENTRIES] & 0xff : 0;
+}
 
-struct oracle_range {
-	uint64_t gfn;
-	uint64_t nr_pages;
-};
+/* Hot pages of a slice of @nr: its first ones. With no cold page, all. */
+static inline uint64_t oracle_hot_pages(const struct oracle_order *order,
+					uint64_t nr)
+{
+	uint64_t hot = nr * order->hot_pages_pct / 100;
 
-/* The parameters of one epoch; everything below is a function of them. */
-struct oracle {
-	uint64_t seed;
-	uint32_t epoch; /* 1, 2, ...; 0 = none */
-	uint32_t nr_vcpus; /* 1..ABI_MAX_VCPUS */
-	uint32_t pattern; /* enum oracle_pattern */
-	uint32_t write; /* enum oracle_write */
-	uint32_t content; /* enum oracle_content */
-	uint32_t ratio; /* 1..ORACLE_MAX_RATIO with ORACLE_CONTENT_RATIO */
-	uint64_t nr_pages; /* sum of the ranges */
-	uint32_t nr_ranges; /* 1..ABI_MAX_WORK_RANGES */
-	uint32_t delta_bytes; /* room for delta writes; 0 */
-	struct oracle_range range[ABI_MAX_WORK_RANGES]; /* disjoint */
-};
+	return order->pattern != ORACLE_HOTCOLD || nr < 2 ? nr : hot ? hot : 1;
+}
+
+/* Of the first @steps steps of a stretch so many go to the hot pages. */
+static inline uint64_t oracle_hot_steps(const struct oracle_order *order,
+					uint64_t steps)
+{
+	return steps * order->hot_steps_pct / 100;
+}
+
+/* Has every page been visited after @steps steps in this order? */
+static inline bool oracle_covers(const struct oracle_order *order, uint64_t nr,
+				 uint64_t steps)
+{
+	uint64_t hot = oracle_hot_pages(order, nr);
+	uint64_t hot_steps = steps;
+
+	if (hot < nr)
+		hot_steps = oracle_hot_steps(order, steps);
+	return hot_steps >= hot && steps - hot_steps >= nr - hot;
+}
 
 /**
- * oracle_valid() - may the functions below be called on these parameters?
- * @o: parameters, possibly hostile.
- *
- * Return: true if every field is in range and the ranges add up.
+ * oracle_log_valid() - may the functions below be called on this log?
+ * @o: valid parameters.
+ * @log: possibly hostile.
+ * @steps: of the vCPU.
  */
-static inline bool oracle_valid(const struct oracle *o)
+static inline bool oracle_log_valid(const struct oracle *o, uint32_t vcpu,
+				    const struct oracle_log *log,
+				    uint64_t steps)
 {
-	uint64_t sum = 0;
-	uint32_t i, j;
+	uint64_t nr = oracle_slice(o, vcpu).nr_pages, n, end;
 
-	if (!o->epoch || !o->nr_vcpus || o->nr_vcpus > ABI_MAX_VCPUS ||
-	    !o->nr_ranges || o->nr_ranges > ABI_MAX_WORK_RANGES)
+	if (log->first > log->nr || log->nr - log->first >= ORACLE_LOG_ENTRIES)
 		return false;
-	if (o->pattern != ORACLE_SEQUENTIAL && o->pattern != ORACLE_RANDOM)
-		return false;
-	if (o->write != ORACLE_WRITE_STAMP && o->write != ORACLE_WRITE_PAGE)
-		return false;
-	if (o->content < ORACLE_CONTENT_ZERO ||
-	    o->content > ORACLE_CONTENT_RATIO)
-		return false;
-	if (o->content == ORACLE_CONTENT_RATIO &&
-	    (!o->ratio || o->ratio > ORACLE_MAX_RATIO))
-		return false;
-	if (o->delta_bytes)
-		return false;
-	for (i = 0; i < o->nr_ranges; i++) {
-		const struct oracle_range *r = &o->range[i];
-
-		if (!r->nr_pages || r->nr_pages > 1ull << ORACLE_GFN_BITS ||
-		    r->gfn > (1ull << ORACLE_GFN_BITS) - r->nr_pages)
+	for (n = log->first; n <= log->nr; n++) {
+		end = n < log->nr ? oracle_log_steps(log, n + 1) : steps;
+		if (oracle_log_order(log, n) >= o->nr_orders ||
+		    oracle_log_steps(log, n) > end)
 			return false;
-		for (j = 0; j < i; j++)
-			if (r->gfn < o->range[j].gfn + o->range[j].nr_pages &&
-			    o->range[j].gfn < r->gfn + r->nr_pages)
-				return false;
-		sum += r->nr_pages;
+		if (n && n == log->first &&
+		    !oracle_covers(&o->order[oracle_log_order(log, n)], nr,
+				   end - oracle_log_steps(log, n)))
+			return false;
 	}
-	return sum == o->nr_pages;
-}
-
-/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-static inline uint64_t oracle_mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
-}
-
-static inline uint64_t oracle_min(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* ---- places: index <-> gfn, slices ------------------------------------- */
-
-struct oracle_slice {
-	uint64_t first; /* index */
-	uint64_t nr_pages; /* may be 0 when there are more vCPUs than pages */
-};
-
-/* Slices differ by at most one page; the first ones are the longer. */
-static inline struct oracle_slice oracle_slice(const struct oracle *o,
-					       uint32_t vcpu)
-{
-	uint64_t share = o->nr_pages / o->nr_vcpus;
-	uint64_t rest = o->nr_pages % o->nr_vcpus;
-	struct oracle_slice s = {
-		.first = vcpu * share + oracle_min(vcpu, rest),
-		.nr_pages = share + (vcpu < rest),
-	};
-
-	return s;
-}
-
-/* The vCPU whose slice holds @index. */
-static inline uint32_t oracle_owner(const struct oracle *o, uint64_t index)
-{
-	uint64_t share = o->nr_pages / o->nr_vcpus;
-	uint64_t rest = o->nr_pages % o->nr_vcpus;
-	uint64_t longer = rest * (share + 1);
-
-	if (index < longer)
-		return (uint32_t)(index / (share + 1));
-	return (uint32_t)(rest + (index - longer) / share);
-}
-
-/* @index must be below nr_pages. */
-static inline uint64_t oracle_gfn(const struct oracle *o, uint64_t index)
-{
-	uint32_t i = 0;
-
-	while (index >= o->range[i].nr_pages)
-		index -= o->range[i++].nr_pages;
-	return o->range[i].gfn + index;
-}
-
-/* Return: true and the index, if @gfn belongs to the working set. */
-static inline bool oracle_index(const struct oracle *o, uint64_t gfn,
-				uint64_t *ret_index)
-{
-	uint64_t before = 0;
-	uint32_t i;
-
-	for (i = 0; i < o->nr_ranges; i++) {
-		if (gfn - o->range[i].gfn < o->range[i].nr_pages) {
-			*ret_index = before + (gfn - o->range[i].gfn);
-			return true;
-		}
-		before += o->range[i].nr_pages;
-	}
-	return false;
+	return true;
 }
 
 /* ---- order: step <-> page ---------------------------------------------- */
 
-/*
- * A bijection of 0..nr - 1: three rounds of multiply, xor-shift and add on the
- * next power of two, repeated until the value falls below nr (cycle walking:
- * fewer than two turns on average). Each round is invertible: the factors are
- * odd, and a shift by at least half of the bits undoes itself.
- */
-struct oracle_perm {
-	uint64_t nr;
-	uint64_t mask;
-	uint32_t shift;
-	uint32_t identity;
-	uint64_t mul[3];
-	uint64_t inverse[3];
-	uint64_t add[3];
-};
-
-static inline void oracle_perm_init(struct oracle_perm *p,
-				    const struct oracle *o, uint32_t vcpu,
-				    uint64_t nr, uint64_t pass)
-{
-	uint64_t key = oracle_mix(o->seed ^ oracle_mix(vcpu + 1ull));
-	uint32_t bits = nr > 1 ? 64u - (uint32_t)__builtin_clzll(nr - 1) : 0;
-	uint32_t i, turn;
-
-	p->nr = nr;
-	p->mask = bits ? ~0ull >> (64 - bits) : 0;
-	p->shift = (bits + 1) / 2;
-	p->identity = o->pattern == ORACLE_SEQUENTIAL;
-	key = oracle_mix(key ^ oracle_mix(pass * 2 + o->epoch * 0x9e3779b9ull));
-	for (i = 0; i < 3; i++) {
-		uint64_t mul = oracle_mix(key + 2 * i) | 1;
-		uint64_t inv = mul; /* right to 3 bits; each turn doubles */
-
-		for (turn = 0; turn < 5; turn++)
-			inv *= 2 - mul * inv;
-		p->mul[i] = mul;
-		p->inverse[i] = inv;
-		p->add[i] = oracle_mix(key + 2 * i + 1);
-	}
-}
-
-/* Position @x in the pass -> page of the slice. */
-static inline uint64_t oracle_perm_apply(const struct oracle_perm *p,
-					 uint64_t x)
-{
-	uint32_t i;
-
-	if (p->identity)
-		return x;
-	do {
-		for (i = 0; i < 3; i++) {
-			x = (x * p->mul[i]) & p->mask;
-			x ^= x >> p->shift;
-			x = (x + p->add[i]) & p->mask;
-		}
-	} while (x >= p->nr);
-	return x;
-}
-
-/* Page of the slice -> position in the pass. */
-static inline uint64_t oracle_perm_invert(const struct oracle_perm *p,
-					  uint64_t x)
-{
-	uint32_t i;
-
-	if (p->identity)
-		return x;
-	do {
-		for (i = 3; i-- > 0;) {
-			x = (x - p->add[i]) & p->mask;
-			x ^= x >> p->shift;
-			x = (x * p->inverse[i]) & p->mask;
-		}
-	} while (x >= p->nr);
-	return x;
-}
-
-/* Walks a vCPU's steps in order: the hot loop's view. */
-struct oracle_cursor {
-	uint64_t nr; /* pages of the slice */
-	uint64_t first; /* index of its first page */
+/* Passes over some pages, one permutation after another. */
+struct oracle_lane {
+	uint64_t nr; /* pages; 0 = there is no such lane */
+	uint64_t first; /* index of the first one */
 	uint64_t pos; /* steps done in this pass */
-	uint64_t pass;
-	uint32_t vcpu;
-	struct oracle_perm perm;
+	uint64_t pass; /* its number in the epoch: base + passes done */
+	struct oracle_perm perm; /* of this pass */
 };
+
+/* A place between two steps of a vCPU. */
+struct oracle_cursor {
+	uint64_t base; /* steps before this stretch */
+	uint32_t vcpu;
+	uint32_t order;
+	uint32_t hot_pct; /* with a cold lane: steps that go to the hot one */
+	uint32_t hot_sum; /* of hot_pct over the steps, modulo 100 */
+	struct oracle_lane hot; /* all pages, unless there is a cold lane */
+	struct oracle_lane cold;
+};
+
+static inline void oracle_lane_seek(struct oracle_lane *l,
+				    const struct oracle_cursor *c,
+				    const struct oracle *o, uint64_t first,
+				    uint64_t nr, uint64_t steps)
+{
+	*l = (struct oracle_lane){ .nr = nr, .first = first };
+	if (!nr)
+		return;
+	l->pos = steps % nr;
+	l->pass = c->base + steps / nr;
+	oracle_perm_init(&l->perm, o, &o->order[c->order], c->vcpu, nr, l->pass,
+			 l == &c->cold);
+}
+
+/* Stand behind @steps steps of stretch @stretch. The slice must not be empty. */
+static __attribute__((noinline, unused)) void
+oracle_cursor_seek_in(struct oracle_cursor *c, const struct oracle *o,
+		      uint32_t vcpu, const struct oracle_log *log,
+		      uint64_t stretch, uint64_t steps)
+{
+	struct oracle_slice s = oracle_slice(o, vcpu);
+	const struct oracle_order *order;
+	uint64_t hot, hot_steps = steps;
+
+	c->vcpu = vcpu;
+	c->base = log ? oracle_log_steps(log, stretch) : 0;
+	c->order = log ? oracle_log_order(log, stretch) : 0;
+	order = &o->order[c->order];
+	hot = oracle_hot_pages(order, s.nr_pages);
+	if (hot < s.nr_pages)
+		hot_steps = oracle_hot_steps(order, steps);
+	c->hot_pct = order->hot_steps_pct;
+	c->hot_sum = (uint32_t)(steps * order->hot_steps_pct % 100);
+	oracle_lane_seek(&c->hot, c, o, s.first, hot, hot_steps);
+	oracle_lane_seek(&c->cold, c, o, s.first + hot, s.nr_pages - hot,
+			 steps - hot_steps);
+}
 
 /**
  * oracle_cursor_seek() - stand behind @steps completed steps.
+ * @log: the vCPU's changes of order; NULL = none.
  *
  * The slice must not be empty.
  */
 static inline void oracle_cursor_seek(struct oracle_cursor *c,
 				      const struct oracle *o, uint32_t vcpu,
+				      const struct oracle_log *log,
 				      uint64_t steps)
 {
-	struct oracle_slice s = oracle_slice(o, vcpu);
+	uint64_t stretch = log ? log->nr : 0;
+	uint64_t base = log ? oracle_log_steps(log, stretch) : 0;
 
-	c->nr = s.nr_pages;
-	c->first = s.first;
-	c->vcpu = vcpu;
-	c->pass = steps / s.nr_pages;
-	c->pos = steps % s.nr_pages;
-	oracle_perm_init(&c->perm, o, vcpu, c->nr, c->pass);
+	oracle_cursor_seek_in(c, o, vcpu, log, stretch, steps - base);
+}
+
+static inline uint64_t oracle_lane_next(struct oracle_lane *l,
+					const struct oracle_cursor *c,
+					const struct oracle *o,
+					uint64_t *ret_visit)
+{
+	if (__builtin_expect(l->pos == l->nr, 0)) {
+		l->pos = 0;
+		l->pass++;
+		oracle_perm_init(&l->perm, o, &o->order[c->order], c->vcpu,
+				 l->nr, l->pass, l == &c->cold);
+	}
+	*ret_visit = l->pass + 1;
+	return l->first + oracle_perm_apply(&l->perm, l->pos++);
+}
+
+/* oracle_cursor_next() where there is no cold lane. */
+static inline uint64_t oracle_cursor_next_hot(struct oracle_cursor *c,
+					      const struct oracle *o,
+					      uint64_t *ret_visit)
+{
+	return oracle_lane_next(&c->hot, c, o, ret_visit);
 }
 
 /**
  * oracle_cursor_next() - the page that the next step writes; go past it.
- * @ret_visit: the visit that this step is; the page holds visit - 1 before.
+ * @ret_visit: the visit that this step is.
  *
  * Return: the page's index in the working set.
  */
@@ -281,50 +206,117 @@ static inline uint64_t oracle_cursor_next(struct oracle_cursor *c,
 					  const struct oracle *o,
 					  uint64_t *ret_visit)
 {
-	if (__builtin_expect(c->pos == c->nr, 0)) {
-		c->pos = 0;
-		c->pass++;
-		oracle_perm_init(&c->perm, o, c->vcpu, c->nr, c->pass);
-	}
-	*ret_visit = c->pass + 1;
-	return c->first + oracle_perm_apply(&c->perm, c->pos++);
+	if (!c->cold.nr)
+		return oracle_cursor_next_hot(c, o, ret_visit);
+	c->hot_sum += c->hot_pct;
+	if (c->hot_sum < 100)
+		return oracle_lane_next(&c->cold, c, o, ret_visit);
+	c->hot_sum -= 100;
+	return oracle_lane_next(&c->hot, c, o, ret_visit);
+}
+
+/* Last visit of page @index in the cursor's stretch; its base = none. */
+static inline uint64_t oracle_cursor_visit(const struct oracle_cursor *c,
+					   uint64_t index)
+{
+	const struct oracle_lane *l = &c->hot;
+
+	if (index - l->first >= l->nr)
+		l = &c->cold;
+	return l->pass +
+	       (oracle_perm_invert(&l->perm, index - l->first) < l->pos);
 }
 
 /* Looks back from a step counter: the verifier's view. */
 struct oracle_history {
-	uint64_t nr;
-	uint64_t first;
-	uint64_t pass; /* complete passes */
-	uint64_t pos; /* steps into the next one */
-	struct oracle_perm perm; /* of the unfinished pass */
+	const struct oracle *o;
+	const struct oracle_log *log; /* NULL = no changes */
+	struct oracle_cursor now;
 };
 
-/* The slice must not be empty. */
+/* The slice must not be empty; @o and @log must outlive @h. */
 static inline void oracle_history_init(struct oracle_history *h,
 				       const struct oracle *o, uint32_t vcpu,
+				       const struct oracle_log *log,
 				       uint64_t steps)
 {
-	struct oracle_slice s = oracle_slice(o, vcpu);
+	h->o = o;
+	h->log = log;
+	oracle_cursor_seek(&h->now, o, vcpu, log, steps);
+}
 
-	h->nr = s.nr_pages;
-	h->first = s.first;
-	h->pass = steps / s.nr_pages;
-	h->pos = steps % s.nr_pages;
-	oracle_perm_init(&h->perm, o, vcpu, h->nr, h->pass);
+/**
+ * oracle_log_visit() - last visit of a page before a stretch.
+ * @stretch: 0..log->nr; only those before it are looked at.
+ *
+ * Return: 0 = only filled.
+ */
+static __attribute__((noinline, unused)) uint64_t
+oracle_log_visit(const struct oracle *o, uint32_t vcpu,
+		 const struct oracle_log *log, uint64_t stretch, uint64_t index)
+{
+	struct oracle_cursor c;
+	uint64_t visit, begin, end;
+
+	while (stretch-- > log->first) {
+		begin = oracle_log_steps(log, stretch);
+		end = oracle_log_steps(log, stretch + 1);
+		if (begin == end)
+			continue;
+		oracle_cursor_seek_in(&c, o, vcpu, log, stretch, end - begin);
+		visit = oracle_cursor_visit(&c, index);
+		if (visit > begin)
+			return visit;
+	}
+	return 0;
 }
 
 /* Last visit of page @index (of this vCPU's slice); 0 = only filled. */
 static inline uint64_t oracle_history_visit(const struct oracle_history *h,
 					    uint64_t index)
 {
-	return h->pass +
-	       (oracle_perm_invert(&h->perm, index - h->first) < h->pos);
+	uint64_t visit = oracle_cursor_visit(&h->now, index);
+
+	if (visit > h->now.base || !h->log)
+		return visit;
+	return oracle_log_visit(h->o, h->now.vcpu, h->log, h->log->nr, index);
 }
 
-/* Index of the page that the next step writes: the one in flight. */
-static inline uint64_t oracle_history_next(const struct oracle_history *h)
+/*
+ * The visit before visit @visit of page @index, which must be one of its
+ * visits since the log's last change, and not 0.
+ */
+static inline uint64_t oracle_visit_before(const struct oracle *o,
+					   uint32_t vcpu,
+					   const struct oracle_log *log,
+					   uint64_t index, uint64_t visit)
 {
-	return h->first + oracle_perm_apply(&h->perm, h->pos);
+	if (!log || visit - 1 > oracle_log_steps(log, log->nr))
+		return visit - 1;
+	return oracle_log_visit(o, vcpu, log, log->nr, index);
+}
+
+/* The visit before the last one of page @index; 0 where there is none. */
+static inline uint64_t oracle_history_before(const struct oracle_history *h,
+					     uint64_t index)
+{
+	uint64_t visit = oracle_history_visit(h, index);
+
+	/* In an older stretch the one before it is only a number less: the
+	 * stretch before that is not worth the search. */
+	if (visit <= h->now.base || !h->log)
+		return visit ? visit - 1 : 0;
+	return oracle_visit_before(h->o, h->now.vcpu, h->log, index, visit);
+}
+
+/* The page that the next step writes: the one in flight.
+ * @ret_visit: what it will hold then. */
+static inline uint64_t oracle_history_next(const struct oracle_history *h,
+					   uint64_t *ret_visit)
+{
+	struct oracle_cursor c = h->now;
+
+	return oracle_cursor_next(&c, h->o, ret_visit);
 }
 
 #endif

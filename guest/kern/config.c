@@ -5,7 +5,7 @@
 #include "kern/control.h"
 #include "lib/words.h"
 
-#define VALUE_BYTES 64
+#define VALUE_BYTES 512
 
 static const char *cmdline = "";
 
@@ -23,8 +23,9 @@ bool config_find(const char *key, char *value, size_t bytes)
 const char *config_options(struct work_options *options)
 {
 	static const char *const keys[] = {
-		"check", "content", "pattern", "rate",
-		"seed",	 "stop",    "write",   "wss",
+		"check", "content", "delta",  "pattern", "stride",
+		"hot",	 "burst",   "rate",   "seed",	 "stop",
+		"write", "wss",	    "phases",
 	};
 	const char *bad = NULL;
 	char value[VALUE_BYTES];

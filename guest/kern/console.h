@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define CONSOLE_LINE_BYTES 512u
+#define CONSOLE_LINE_BYTES 1024u
 
 /* Set the UART up; interrupts go to the running vCPU. */
 void console_init(void);

@@ -81,6 +81,7 @@ void control_lay_out(uint32_t nr_cpus, uint64_t entry_tsc)
 	bad = ABI_ALIGN_PAGE(sizeof(struct abi_bad_log));
 	stall = ABI_ALIGN_PAGE(sizeof(struct abi_stall));
 	area->stall_offset = (uint32_t)(area->bad_offset + nr_cpus * bad);
+	area->log_offset = (uint32_t)(area->stall_offset + nr_cpus * stall);
 	for (i = 0; i < nr_cpus; i++) {
 		struct cpu *cpu = smp_cpu(i);
 
@@ -89,6 +90,7 @@ void control_lay_out(uint32_t nr_cpus, uint64_t entry_tsc)
 						  i * bad);
 		cpu->stall = (struct abi_stall *)(base + area->stall_offset +
 						  i * stall);
+		cpu->log = (struct oracle_log *)(base + area->log_offset) + i;
 	}
 	area->nr_vcpus = nr_cpus;
 	area->tsc_hz = tsc_hz();

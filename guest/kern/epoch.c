@@ -5,6 +5,7 @@
 #include "classify.h"
 #include "kern/console.h"
 #include "kern/control.h"
+#include "kern/tempo.h"
 #include "kern/worker.h"
 #include "lib/string.h"
 #include "work/work.h"
@@ -99,14 +100,20 @@ static void set_oracle(const struct work_options *options, uint64_t nr_pages)
 		.seed = options->seed,
 		.epoch = ++epoch.number,
 		.nr_vcpus = smp_nr_cpus(),
-		.pattern = options->pattern,
+		.nr_orders = options->nr_phases ? options->nr_phases : 1,
 		.write = options->write,
 		.content = options->content,
 		.ratio = options->content == ORACLE_CONTENT_RATIO
 				 ? options->ratio
 				 : 0,
+		.delta_bytes = options->write == ORACLE_WRITE_PAGE
+				       ? options->delta_bytes
+				       : 0,
 	};
+	uint32_t i;
 
+	for (i = 0; i < o.nr_orders; i++)
+		o.order[i] = phase_order(&options->phase[i]);
 	take_ranges(&o, nr_pages);
 	work.oracle = o;
 	work.check = options->check;
@@ -125,16 +132,38 @@ static void mark_work(struct rammap *map)
 	}
 }
 
+static void set_rates(struct abi_tempo *t, const struct work_phase *phase)
+{
+	uint32_t i;
+
+	t->nr_rates = phase->nr_rates;
+	for (i = 0; i < ABI_MAX_RATES; i++)
+		t->rate_bytes_per_s[i] =
+			i < t->nr_rates ? phase->rate_bytes_per_s[i] : 0;
+}
+
+static void set_tempo(struct abi_tempo *t, const struct work_phase *phase)
+{
+	bool burst = phase->pattern == ORACLE_BURST;
+
+	t->duration_ms = phase->duration_ms;
+	t->burst_on_ms = burst ? phase->burst_on_ms : 0;
+	t->burst_off_ms = burst ? phase->burst_off_ms : 0;
+	set_rates(t, phase);
+}
+
 static void publish(const struct work_options *options)
 {
 	struct abi_control *c = control_area();
 	static struct rammap map;
+	uint32_t i;
 
 	map = epoch.base;
 	mark_work(&map);
 	control_begin_change();
 	c->epoch = work.oracle;
-	c->rate_bytes_per_s = options->rate_bytes_per_s;
+	for (i = 0; i < work.oracle.nr_orders; i++)
+		set_tempo(&c->tempo[i], &options->phase[i]);
 	c->epoch_tsc = 0;
 	c->check = options->check;
 	control_write_ram(&map);
@@ -153,6 +182,7 @@ static void job_fill(struct cpu *cpu)
 	v->filled = 0;
 	v->wait_until_tsc = 0;
 	v->wait_ticks = 0;
+	tempo_reset(cpu);
 	user_enter(work_begin, cpu);
 	cpu->mode = CPU_FILL;
 }
@@ -166,8 +196,10 @@ void epoch_start(const struct work_options *options)
 	if (epoch.used_pages < nr_pages)
 		epoch.used_pages = nr_pages;
 	set_oracle(options, nr_pages);
-	publish(options);
+	/* No reader is to take the last epoch's counters for this one's. */
 	control_set_state(ABI_STATE_FILLING);
+	publish(options);
+	tempo_prepare();
 	epoch.stop_when_filled = options->stop;
 	epoch.start_tsc = rdtsc();
 	smp_call_all(job_fill);
@@ -176,10 +208,11 @@ void epoch_start(const struct work_options *options)
 static void job_run(struct cpu *cpu)
 {
 	cpu->vcpu->step_tsc = rdtsc();
-	worker_set_rate(cpu, control_area()->rate_bytes_per_s,
-			work.oracle.nr_pages);
-	if (cpu->slice_pages)
-		cpu->mode = CPU_RUN;
+	worker_set_rate(cpu);
+	if (!cpu->slice_pages)
+		return;
+	tempo_look(cpu, control_area()->epoch_tsc);
+	cpu->mode = CPU_RUN;
 }
 
 static bool all_filled(void)
@@ -247,13 +280,32 @@ uint64_t epoch_stop(void)
 
 static void job_set_rate(struct cpu *cpu)
 {
-	worker_set_rate(cpu, control_area()->rate_bytes_per_s,
-			work.oracle.nr_pages);
+	worker_set_rate(cpu);
 }
 
-void epoch_set_rate(uint64_t rate_bytes_per_s)
+uint64_t epoch_target_bytes_per_s(void)
 {
-	control_area()->rate_bytes_per_s = rate_bytes_per_s;
+	const struct abi_tempo *t = &control_area()->tempo[cpu_boot.cpu.phase];
+	uint64_t sum = 0, rate;
+	uint32_t i;
+
+	if (t->nr_rates < 2)
+		return t->rate_bytes_per_s[0];
+	for (i = 0; i < smp_nr_cpus(); i++) {
+		rate = t->rate_bytes_per_s[i % t->nr_rates];
+		if (!rate)
+			return 0;
+		sum += rate;
+	}
+	return sum;
+}
+
+void epoch_set_rate(const struct work_phase *phase)
+{
+	uint32_t i;
+
+	for (i = 0; i < ORACLE_MAX_ORDERS; i++)
+		set_rates(&control_area()->tempo[i], phase);
 	if (control_area()->state == ABI_STATE_RUNNING)
 		smp_call_all(job_set_rate);
 }

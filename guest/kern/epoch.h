@@ -27,7 +27,10 @@ void epoch_start(const struct work_options *options);
 /* Stop at a step boundary on every vCPU. Return: steps of all. */
 uint64_t epoch_stop(void);
 
-void epoch_set_rate(uint64_t rate_bytes_per_s);
+/* The rates of @phase, in all phases. */
+void epoch_set_rate(const struct work_phase *phase);
+/* What the phase that is on is told; 0 = as fast as it goes. */
+uint64_t epoch_target_bytes_per_s(void);
 
 /* Look after what the other vCPUs have done: fill, bad pages. */
 void epoch_poll(void);

@@ -64,6 +64,10 @@ static bool parse_options(char *words, struct work_options *options)
 			return false;
 		}
 	}
+	if (options->delta_bytes && options->write != ORACLE_WRITE_PAGE) {
+		console_print("error delta is for write=page");
+		return false;
+	}
 	if (epoch_fit_pages(options))
 		return true;
 	console_print("error wss=%lu does not fit, the largest is %lu",
@@ -104,7 +108,7 @@ static void cmd_stop(char *words)
 
 static void cmd_set(char *words)
 {
-	struct work_options options;
+	struct work_options options = shell.defaults;
 	char *key = words_next(&words);
 	char *value = key ? words_value(key) : NULL;
 
@@ -112,12 +116,12 @@ static void cmd_set(char *words)
 		console_print("error set takes rate=BYTES_PER_S alone");
 		return;
 	}
-	if (options_set(&options, key, value) != OPTIONS_OK) {
+	if (phase_set(&options.phase[0], key, value) != OPTIONS_OK) {
 		console_print("error rate=%s does not fit", value);
 		return;
 	}
-	epoch_set_rate(options.rate_bytes_per_s);
-	console_print("ok rate_bytes_per_s=%lu", options.rate_bytes_per_s);
+	epoch_set_rate(&options.phase[0]);
+	console_print("ok rate_bytes_per_s=%lu", epoch_target_bytes_per_s());
 }
 
 static const char *state_name(void)
@@ -147,7 +151,7 @@ static void cmd_stats(char *words)
 		      "rate_target_bytes_per_s=%lu rate_bytes_per_s=%lu "
 		      "elapsed_ms=%lu check=%u",
 		      state_name(), control_area()->epoch.epoch, t.steps,
-		      t.filled, t.bad, control_area()->rate_bytes_per_s, rate,
+		      t.filled, t.bad, epoch_target_bytes_per_s(), rate,
 		      tsc_to_us(now - shell.start_tsc) / 1000,
 		      control_area()->check);
 	shell.seen_steps = t.steps;
@@ -329,10 +333,13 @@ static const struct {
 static void cmd_help(char *words)
 {
 	(void)words;
-	console_print(
-		"ok commands=help,start,stop,set,stats,verify,state,"
-		"control,cycles,bench,poweroff start_keys=pattern,write,content,"
-		"rate,wss,seed,check,stop");
+	console_print("ok commands=help,start,stop,set,stats,verify,state,"
+		      "control,cycles,bench,poweroff start_keys="
+		      "pattern=sequential|random|strided|hotcold|burst,"
+		      "stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
+		      "rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"
+		      "content=zero|constant|text|random|r:N,wss,seed,check,"
+		      "stop,phases=KEY:VALUE[&...]/TIME[;...]");
 }
 
 static void run_line(char *line)

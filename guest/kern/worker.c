@@ -5,15 +5,24 @@
  */
 #include "kern/worker.h"
 
+#include "kern/control.h"
 #include "kern/epoch.h"
 #include "kern/plant.h"
 #include "kern/shell.h"
+#include "kern/tempo.h"
 #include "work/work.h"
 #include "x86/apic.h"
 #include "x86/smp.h"
 #include "x86/tsc.h"
 
+/*
+ * Each quantum costs a timer and a hundred instructions in ring 0. So that many
+ * vCPUs do not live for their timers, so many share the timers of a few: their
+ * quanta are longer and begin one after the other, and all of them together
+ * still keep the rate from one QUANTUM_US to the next.
+ */
 #define QUANTUM_US 5000u
+#define QUANTUM_VCPUS 8u
 /* Later than this, lost time is not caught up. */
 #define BACKLOG_US 15000u
 
@@ -28,18 +37,31 @@ void worker_init(struct cpu *cpu)
 	plant_enable(cpu);
 }
 
-void worker_set_rate(struct cpu *cpu, uint64_t rate_bytes_per_s,
-		     uint64_t nr_pages)
+/* What this vCPU may write in a second, with 8 bits of fraction. */
+static uint64_t rate_share(const struct cpu *cpu)
 {
-	uint64_t share, ticks = us_to_ticks(QUANTUM_US), steps;
+	const struct abi_tempo *t = &control_area()->tempo[cpu->phase];
+
+	if (t->nr_rates > 1)
+		return t->rate_bytes_per_s[cpu->index % t->nr_rates] << 8;
+	return mul_div(t->rate_bytes_per_s[0] << 8, cpu->slice_pages,
+		       work.oracle.nr_pages);
+}
+
+void worker_set_rate(struct cpu *cpu)
+{
+	uint64_t share, ticks, steps, us = QUANTUM_US, nr = smp_nr_cpus();
 
 	cpu->credit = 0;
 	cpu->quantum_end = 0;
 	cpu->step_limit = UINT64_MAX;
-	if (!rate_bytes_per_s || !cpu->slice_pages)
+	share = cpu->slice_pages ? rate_share(cpu) : 0;
+	if (!share)
 		return;
-	/* 8 bits of fraction, then 32 less the 12 of a page's bytes. */
-	share = mul_div(rate_bytes_per_s << 8, cpu->slice_pages, nr_pages);
+	if (nr > QUANTUM_VCPUS)
+		us = us * nr / QUANTUM_VCPUS;
+	ticks = us_to_ticks(us);
+	/* 32 bits of fraction, less the 12 of a page's bytes. */
 	steps = mul_div(share, ticks << 12, tsc_hz());
 	if (!steps)
 		steps = 1;
@@ -50,6 +72,8 @@ void worker_set_rate(struct cpu *cpu, uint64_t rate_bytes_per_s,
 	cpu->quantum_ticks = ticks;
 	cpu->quantum_steps = steps;
 	cpu->quantum_end = rdtsc();
+	if (nr > QUANTUM_VCPUS)
+		cpu->quantum_end += ticks * cpu->index / nr;
 	cpu->step_limit = cpu->vcpu->steps;
 }
 
@@ -71,14 +95,16 @@ static void worker_idle(struct cpu *cpu)
 	halt(cpu);
 }
 
-/* This quantum's steps are done: halt until it ends. */
-static void worker_pace(struct cpu *cpu, uint64_t now)
+/* Nothing to do until @end, or until the phase changes: halt. */
+static void worker_pause(struct cpu *cpu, uint64_t now, uint64_t end)
 {
 	struct abi_vcpu *v = cpu->vcpu;
 
-	v->wait_until_tsc = cpu->quantum_end;
+	if (cpu->change_tsc && cpu->change_tsc < end)
+		end = cpu->change_tsc;
+	v->wait_until_tsc = end;
 	v->phase = ABI_VCPU_WAIT;
-	apic_timer_arm(cpu->quantum_end);
+	apic_timer_arm(end);
 	halt(cpu);
 	v->wait_ticks += rdtsc() - now;
 }
@@ -95,13 +121,31 @@ static void worker_next_quantum(struct cpu *cpu, uint64_t now)
 	cpu->credit &= 0xffffffff;
 }
 
+/* Return: false if it is time to rest, and it has rested. */
+static bool worker_keep_time(struct cpu *cpu)
+{
+	uint64_t now = rdtsc();
+
+	if (now >= cpu->change_tsc)
+		tempo_look(cpu, now);
+	if (cpu->resting) {
+		worker_pause(cpu, now, cpu->change_tsc);
+		return false;
+	}
+	/* It also ends a run that no rate holds back. */
+	apic_timer_arm(cpu->change_tsc);
+	return true;
+}
+
 static void worker_run(struct cpu *cpu)
 {
+	if (cpu->change_tsc && !worker_keep_time(cpu))
+		return;
 	if (cpu->vcpu->steps >= cpu->step_limit) {
 		uint64_t now = rdtsc();
 
 		if (now < cpu->quantum_end) {
-			worker_pace(cpu, now);
+			worker_pause(cpu, now, cpu->quantum_end);
 			return;
 		}
 		worker_next_quantum(cpu, now);

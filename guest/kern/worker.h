@@ -12,11 +12,8 @@ void worker_init(struct cpu *cpu);
 void worker_loop(struct cpu *cpu) __attribute__((noreturn));
 
 /**
- * worker_set_rate() - pace a vCPU from now on.
- * @rate_bytes_per_s: of all vCPUs together; 0 = as fast as it goes.
- * @nr_pages: of the whole working set; the vCPU gets its slice's share.
+ * worker_set_rate() - pace a vCPU from now on, as its phase's tempo says.
  */
-void worker_set_rate(struct cpu *cpu, uint64_t rate_bytes_per_s,
-		     uint64_t nr_pages);
+void worker_set_rate(struct cpu *cpu);
 
 #endif

@@ -25,21 +25,11 @@ static bool choose(const struct choice *choices, const char *text,
 	return false;
 }
 
-static bool set_pattern(struct work_options *o, const char *value)
-{
-	static const struct choice choices[] = {
-		{ "sequential", ORACLE_SEQUENTIAL },
-		{ "random", ORACLE_RANDOM },
-		{ NULL, 0 },
-	};
-
-	return choose(choices, value, &o->pattern);
-}
-
 static bool set_write(struct work_options *o, const char *value)
 {
 	static const struct choice choices[] = {
 		{ "stamp", ORACLE_WRITE_STAMP },
+		{ "line", ORACLE_WRITE_LINE },
 		{ "page", ORACLE_WRITE_PAGE },
 		{ NULL, 0 },
 	};
@@ -51,6 +41,8 @@ static bool set_content(struct work_options *o, const char *value)
 {
 	static const struct choice choices[] = {
 		{ "zero", ORACLE_CONTENT_ZERO },
+		{ "constant", ORACLE_CONTENT_CONSTANT },
+		{ "text", ORACLE_CONTENT_TEXT },
 		{ "random", ORACLE_CONTENT_RANDOM },
 		{ NULL, 0 },
 	};
@@ -67,14 +59,15 @@ static bool set_content(struct work_options *o, const char *value)
 	return choose(choices, value, &o->content);
 }
 
-static bool set_rate(struct work_options *o, const char *value)
+/* Whole lines of 64 bytes; less than a page, or it would say nothing. */
+static bool set_delta(struct work_options *o, const char *value)
 {
-	uint64_t rate;
+	uint64_t bytes;
 
-	/* Far above any memory; keeps the pacing's arithmetic in range. */
-	if (!words_rate(value, &rate) || rate > 1ull << 44)
+	if (!words_size(value, &bytes) || !bytes || bytes % ORACLE_LINE_BYTES ||
+	    bytes > ABI_PAGE_BYTES)
 		return false;
-	o->rate_bytes_per_s = rate;
+	o->delta_bytes = (uint32_t)bytes;
 	return true;
 }
 
@@ -122,16 +115,22 @@ static const struct {
 	const char *key;
 	bool (*set)(struct work_options *o, const char *value);
 } keys[] = {
-	{ "check", set_check },	    { "content", set_content },
-	{ "pattern", set_pattern }, { "rate", set_rate },
-	{ "seed", set_seed },	    { "stop", set_stop },
-	{ "write", set_write },	    { "wss", set_wss },
+	{ "check", set_check }, { "content", set_content },
+	{ "delta", set_delta }, { "seed", set_seed },
+	{ "stop", set_stop },	{ "write", set_write },
+	{ "wss", set_wss },
 };
 
 void options_init(struct work_options *options)
 {
 	*options = (struct work_options){
-		.pattern = ORACLE_RANDOM,
+		.phase[0] = { .pattern = ORACLE_RANDOM,
+			      .stride_pages = 16,
+			      .hot_pages_pct = 10,
+			      .hot_steps_pct = 90,
+			      .burst_on_ms = 200,
+			      .burst_off_ms = 800,
+			      .nr_rates = 1 },
 		.write = ORACLE_WRITE_STAMP,
 		.content = ORACLE_CONTENT_RANDOM,
 		.seed = 1,
@@ -148,5 +147,9 @@ enum options_result options_set(struct work_options *options, const char *key,
 		if (string_equal(keys[i].key, key))
 			return keys[i].set(options, value) ? OPTIONS_OK
 							   : OPTIONS_BAD_VALUE;
-	return OPTIONS_UNKNOWN_KEY;
+	if (string_equal(key, "phases"))
+		return phases_set(options, value);
+	/* A phase has its own already: too late. */
+	return options->nr_phases ? OPTIONS_BAD_VALUE
+				  : phase_set(&options->phase[0], key, value);
 }

@@ -38,4 +38,7 @@ bool words_size(const char *text, uint64_t *ret_bytes);
 /* As words_size(), or "2000p": that many pages of 4096 bytes. */
 bool words_rate(const char *text, uint64_t *ret_bytes_per_s);
 
+/* "200ms", "5s": milliseconds. */
+bool words_time(const char *text, uint64_t *ret_ms);
+
 #endif

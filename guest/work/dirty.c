@@ -47,26 +47,48 @@ struct ahead {
 };
 
 static inline __attribute__((always_inline)) void
-ahead_load(struct ahead *a, const struct oracle *o, uint64_t slot, bool whole)
+ahead_load(struct ahead *a, const struct oracle *o, uint64_t slot,
+	   const bool cold, const bool whole)
 {
-	uint64_t index = oracle_cursor_next(&a->cursor, o, &a->visit[slot]);
+	uint64_t index;
 	const char *page;
 	uint32_t line;
+
+	if (cold)
+		index = oracle_cursor_next(&a->cursor, o, &a->visit[slot]);
+	else
+		index = oracle_cursor_next_hot(&a->cursor, o, &a->visit[slot]);
 
 	a->gfn[slot] = oracle_gfn(o, index);
 	page = work_page(a->gfn[slot]);
 	__builtin_prefetch(page, 1);
-	for (line = 1; whole && line < AHEAD_LINES; line++)
+	if (!whole || o->write == ORACLE_WRITE_LINE)
+		return;
+	for (line = 1; line < AHEAD_LINES; line++)
 		__builtin_prefetch(page + line * 64, 1);
+}
+
+/* @visit is about to be made: does the page hold what the one before left? */
+static inline __attribute__((always_inline)) void
+check_page(struct cpu *cpu, uint64_t gfn, uint64_t visit, uint64_t base)
+{
+	uint64_t before = visit - 1;
+
+	/* The first one since the order changed: the one before is older. */
+	if (__builtin_expect(base && before == base, 0))
+		before = page_visit_before(cpu, gfn, visit);
+	if (__builtin_expect(!page_ok(&work.oracle, gfn, before), 0))
+		page_report_bad(cpu, gfn, before, ABI_FOUND_INLINE);
 }
 
 /*
  * The hot loop. Epoch and cursor are copied to locals whose address does not
  * leave this function: the stores to pages cannot alias them, and the compiler
- * keeps what it can in registers. @stamp: write=stamp, done in line.
+ * keeps what it can in registers. @stamp: write=stamp, done in line. @cold: the
+ * order has cold pages.
  */
 static inline __attribute__((always_inline)) uint64_t
-run_steps(struct cpu *cpu, const bool check, const bool stamp)
+run_steps(struct cpu *cpu, const bool check, const bool stamp, const bool cold)
 {
 	const struct oracle o = work.oracle;
 	const bool whole = check || !stamp;
@@ -82,21 +104,20 @@ run_steps(struct cpu *cpu, const bool check, const bool stamp)
 		__builtin_unreachable();
 	if (v->wait_until_tsc > start)
 		start = v->wait_until_tsc;
-	oracle_cursor_seek(&a.cursor, &o, cpu->index, steps);
+	oracle_cursor_seek(&a.cursor, &o, cpu->index, cpu->log, steps);
 	for (slot = 0; slot < ahead; slot++)
-		ahead_load(&a, &o, (steps + slot) % ahead, whole);
+		ahead_load(&a, &o, (steps + slot) % ahead, cold, whole);
 	while (steps < limit && !cpu->attention) {
 		uint64_t gfn, visit, end;
 
 		slot = steps % ahead;
 		gfn = a.gfn[slot];
 		visit = a.visit[slot];
-		ahead_load(&a, &o, slot, whole);
-		if (check &&
-		    __builtin_expect(!page_ok(&work.oracle, gfn, visit - 1), 0))
-			page_report_bad(cpu, gfn, visit - 1, ABI_FOUND_INLINE);
+		ahead_load(&a, &o, slot, cold, whole);
+		if (check)
+			check_page(cpu, gfn, visit, a.cursor.base);
 		if (stamp)
-			oracle_write_visit(&o, gfn, visit, work_page(gfn));
+			oracle_write_stamp(&o, gfn, visit, work_page(gfn));
 		else
 			page_write(&work.oracle, gfn, visit);
 		/* Page first, then counter: what the host relies on. */
@@ -114,8 +135,14 @@ run_steps(struct cpu *cpu, const bool check, const bool stamp)
 
 uint64_t work_run(void *arg)
 {
+	const struct cpu *cpu = arg;
+	const struct oracle *o = &work.oracle;
+	uint32_t order = oracle_log_order(cpu->log, cpu->log->nr);
+
+	if (o->order[order].pattern == ORACLE_HOTCOLD)
+		return run_steps(arg, work.check, false, true);
 	/* Only the fastest kind is worth a loop of its own. */
-	if (work.oracle.write == ORACLE_WRITE_STAMP && !work.check)
-		return run_steps(arg, false, true);
-	return run_steps(arg, work.check, false);
+	if (o->write == ORACLE_WRITE_STAMP && !work.check)
+		return run_steps(arg, false, true, false);
+	return run_steps(arg, work.check, false, false);
 }

@@ -11,6 +11,9 @@ void page_write(const struct oracle *o, uint64_t gfn, uint64_t visit);
 /* Is page @gfn what visit @visit left? */
 bool page_ok(const struct oracle *o, uint64_t gfn, uint64_t visit);
 
+/* The visit before @visit, which the vCPU is about to make. */
+uint64_t page_visit_before(const struct cpu *cpu, uint64_t gfn, uint64_t visit);
+
 /* Log page @gfn, which should be what visit @visit left and is not. */
 void page_report_bad(struct cpu *cpu, uint64_t gfn, uint64_t visit,
 		     enum abi_found_by found_by);

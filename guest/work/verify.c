@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Verifying a slice. Runs in ring 3. */
+/* Looking back: verifying a slice, older visits. Runs in ring 3. */
 #include "work/page.h"
+
+uint64_t page_visit_before(const struct cpu *cpu, uint64_t gfn, uint64_t visit)
+{
+	uint64_t index = 0;
+
+	oracle_index(&work.oracle, gfn, &index);
+	return oracle_visit_before(&work.oracle, cpu->index, cpu->log, index,
+				   visit);
+}
 
 uint64_t work_verify(void *arg)
 {
@@ -13,7 +22,7 @@ uint64_t work_verify(void *arg)
 	cpu->result[1] = 0;
 	if (!nr)
 		return 0;
-	oracle_history_init(&h, o, cpu->index, cpu->vcpu->steps);
+	oracle_history_init(&h, o, cpu->index, cpu->log, cpu->vcpu->steps);
 	for (i = 0; i < nr; i++) {
 		uint64_t index = cpu->slice_first + i;
 		uint64_t visit = oracle_history_visit(&h, index);

@@ -99,6 +99,11 @@ struct cpu {
 	uint64_t quantum_ticks;
 	uint64_t quantum_steps; /* per quantum, 32.32 fixed point */
 	uint64_t credit; /* 0.32: the fraction of a step carried over */
+	/* Phases and bursts, see kern/tempo.h. */
+	struct oracle_log *log;
+	uint64_t change_tsc;
+	uint32_t phase;
+	uint32_t resting;
 	/* Job arguments and results. */
 	uint64_t result[2];
 	uint32_t bad_printed; /* entries of `bad` that had their event */

@@ -29,7 +29,12 @@ void irq_wake(void)
 
 void irq_timer(void)
 {
+	struct cpu *cpu = this_cpu();
+
 	apic_eoi();
+	/* Ring 3 is to come back for a new phase. */
+	if (cpu->change_tsc)
+		cpu->attention = 1;
 }
 
 void irq_uart(void)

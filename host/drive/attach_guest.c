@@ -70,6 +70,36 @@ static int find_guest(struct drive_vm *vm, struct error *err)
 			 vm->name);
 }
 
+static struct workload_phase tempo(const struct abi_tempo *t)
+{
+	struct workload_phase phase = {
+		.burst_on_ms = t->burst_on_ms,
+		.burst_off_ms = t->burst_off_ms,
+		.nr_rates = t->nr_rates,
+		.duration_ms = t->duration_ms,
+	};
+
+	/* The guest's word, and it may be running. */
+	if (!phase.nr_rates || phase.nr_rates > ABI_MAX_RATES)
+		phase.nr_rates = 1;
+	memcpy(phase.rate_bytes_per_s, t->rate_bytes_per_s,
+	       sizeof(phase.rate_bytes_per_s));
+	return phase;
+}
+
+/* What it is told to write, as its own `stats` says it. */
+static uint64_t target_bytes_per_s(const struct abi_control *c)
+{
+	struct workload w = { .base = tempo(&c->tempo[0]) };
+	uint32_t i;
+
+	for (i = 0; c->epoch.nr_orders > 1 && i < c->epoch.nr_orders &&
+		    i < ORACLE_MAX_ORDERS;
+	     i++)
+		w.phase[w.nr_phases++] = tempo(&c->tempo[i]);
+	return workload_target_bytes_per_s(&w, c->nr_vcpus);
+}
+
 /* Without a console its control area tells. */
 static int read_stats(struct drive_vm *vm, struct attach_stats *ret,
 		      struct error *err)
@@ -86,7 +116,7 @@ static int read_stats(struct drive_vm *vm, struct attach_stats *ret,
 		return rc;
 	*ret = (struct attach_stats){
 		.steps = guest_view_steps(&view),
-		.rate_bytes_per_s = view.control.rate_bytes_per_s,
+		.rate_bytes_per_s = target_bytes_per_s(&view.control),
 		.check = view.control.check,
 	};
 	snprintf(ret->state, sizeof(ret->state), "%s",
@@ -135,7 +165,9 @@ static int keep_workload(struct run *r, struct run_settings *set,
 				 "workload runs with check=off, and the "
 				 "target's memory cannot be seen: %s",
 				 r->target.blind_why);
-	set->workload.rate_bytes_per_s = stats->rate_bytes_per_s;
+	set->workload.base.rate_bytes_per_s[0] = stats->rate_bytes_per_s;
+	set->workload.base.nr_rates = 1;
+	set->workload.nr_phases = 0;
 	if (!stats->check)
 		set->verify &= ~(unsigned int)RUN_VERIFY_INLINE;
 	run_note(r, "the guest's own workload was kept, and was not stopped: "

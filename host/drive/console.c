@@ -332,7 +332,7 @@ int console_command(struct console *c, int timeout_ms,
 		    const char *format, ...)
 {
 	struct console_line reply;
-	char line[CONSOLE_LINE_BYTES];
+	char line[CONSOLE_COMMAND_BYTES];
 	va_list ap;
 	int n, rc;
 
@@ -357,7 +357,8 @@ int console_command(struct console *c, int timeout_ms,
 		return rc;
 	if (!strncmp(reply.text, "error", 5))
 		return error_set(err, -EINVAL,
-				 "the guest refused '%.*s': %.400s", n, line,
+				 "the guest refused '%.*s': %.400s",
+				 n < 300 ? n : 300, line,
 				 reply.text[5] ? reply.text + 6 : "no reason");
 	n = reply.text[2] ? 3 : 2; /* "ok " or "ok" */
 	memmove(reply.text, reply.text + n, strlen(reply.text + n) + 1);

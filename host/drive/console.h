@@ -14,7 +14,8 @@
 
 #include "base/error.h"
 
-#define CONSOLE_LINE_BYTES 768u
+#define CONSOLE_LINE_BYTES 768u /* of the guest */
+#define CONSOLE_COMMAND_BYTES 1024u /* to the guest */
 
 struct console_line {
 	uint64_t arrived_ns; /* CLOCK_MONOTONIC */

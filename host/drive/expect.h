@@ -13,6 +13,7 @@ struct expect {
 	struct oracle_history history[ABI_MAX_VCPUS];
 	/* Index of the page that each vCPU writes next; nr_pages = none. */
 	uint64_t flight[ABI_MAX_VCPUS];
+	uint64_t flight_visit[ABI_MAX_VCPUS]; /* what it will hold then */
 };
 
 /* @view must have an epoch and outlive @e. */
@@ -21,7 +22,12 @@ void expect_init(struct expect *e, const struct guest_view *view);
 /* Last visit of page @index, below nr_pages. Context: any thread. */
 uint64_t expect_visit(const struct expect *e, uint64_t index);
 
-/* Is this the page that its vCPU may have been writing when it froze? */
-bool expect_in_flight(const struct expect *e, uint64_t index);
+/* The visit before the last one; 0 where there is none. Context: any thread. */
+uint64_t expect_before(const struct expect *e, uint64_t index);
+
+/* Is this the page that its vCPU may have been writing when it froze?
+ * @ret_visit: as which visit; may be NULL. */
+bool expect_in_flight(const struct expect *e, uint64_t index,
+		      uint64_t *ret_visit);
 
 #endif

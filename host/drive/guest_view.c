@@ -67,6 +67,8 @@ static int check_parts(const struct abi_control *c, struct error *err)
 		  (uint64_t)c->nr_vcpus * sizeof(struct abi_bad_log) },
 		{ "stall logs", c->stall_offset,
 		  (uint64_t)c->nr_vcpus * sizeof(struct abi_stall) },
+		{ "logs of orders", c->log_offset,
+		  (uint64_t)c->nr_vcpus * sizeof(struct oracle_log) },
 		{ "device queues", c->queue_offset, 0 },
 		{ "DMA counters", c->dma_offset, 0 },
 		{ "L2 counters", c->l2_offset, 0 },
@@ -134,6 +136,24 @@ static int check_counters(const struct guest_view *view, struct error *err)
 					 "no pages to write",
 					 i, (unsigned long long)v->steps);
 	}
+	return 0;
+}
+
+static int check_logs(const struct guest_view *view, struct error *err)
+{
+	const struct oracle *o = &view->control.epoch;
+	uint32_t i;
+
+	/* They are being emptied. */
+	if (!view->has_epoch || view->control.state == ABI_STATE_FILLING)
+		return 0;
+	for (i = 0; i < o->nr_vcpus; i++)
+		if (!oracle_log_valid(o, i, &view->log[i], view->vcpu[i].steps))
+			return error_set(
+				err, -EPROTO,
+				"vCPU %u's log of changed orders makes "
+				"no sense",
+				i);
 	return 0;
 }
 
@@ -228,11 +248,14 @@ static int check_view(struct guest_view *view, struct error *err)
 	       c->nr_vcpus * sizeof(view->vcpu[0]));
 	view->bad = (const void *)(area + c->bad_offset);
 	view->stall = (const void *)(area + c->stall_offset);
+	view->log = (const void *)(area + c->log_offset);
 	r = check_epoch(view, err);
 	if (!r)
 		r = guest_account_check(view, err);
 	if (!r)
 		r = check_counters(view, err);
+	if (!r)
+		r = check_logs(view, err);
 	if (!r)
 		r = check_bad_logs(view, err);
 	return r ? r : check_stalls(view, err);

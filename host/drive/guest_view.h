@@ -24,7 +24,8 @@ struct guest_view {
 	struct abi_vcpu vcpu[ABI_MAX_VCPUS];
 	const struct abi_bad_log *bad; /* [control.nr_vcpus] */
 	const struct abi_stall *stall; /* [control.nr_vcpus] */
-	void *area; /* ours: what the two above point into */
+	const struct oracle_log *log; /* [control.nr_vcpus] */
+	void *area; /* ours: what the three above point into */
 };
 
 /**
@@ -37,7 +38,8 @@ struct guest_view {
  * the epoch satisfies oracle_valid() or is absent; the account of RAM is
  * sorted, disjoint, page-aligned and its ABI_RAM_WORK ranges are the epoch's
  * pages, no more and no less; enums are in range; step counters are below
- * 2^ORACLE_VISIT_BITS.
+ * 2^ORACLE_VISIT_BITS; but while the working set is filled the logs satisfy
+ * oracle_log_valid().
  *
  * Return: 0; -EPROTO for anything that cannot be; -EAGAIN while the guest
  * boots or rewrites its epoch; or what ram_read() said.

@@ -48,7 +48,8 @@ static const char *differing_part(const struct abi_control *a,
 		return "number of vCPUs";
 	if (memcmp(&a->epoch, &b->epoch, sizeof(a->epoch)))
 		return "epoch";
-	if (a->check != b->check || a->rate_bytes_per_s != b->rate_bytes_per_s)
+	if (a->check != b->check ||
+	    memcmp(a->tempo, b->tempo, sizeof(a->tempo)))
 		return "workload's settings";
 	if (a->image_gpa != b->image_gpa || a->image_bytes != b->image_bytes)
 		return "image's place";

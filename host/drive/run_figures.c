@@ -265,7 +265,8 @@ void run_figures(struct run *r)
 		if (!r->hold && sampler_blackout_ns(&r->seen, &blackout))
 			o->blackout_ms = (double)blackout / 1e6;
 	}
-	o->rate_target = (double)r->set->workload.rate_bytes_per_s;
+	o->rate_target = (double)workload_target_bytes_per_s(&r->set->workload,
+							     r->set->nr_vcpus);
 	o->rate_before = rate(&r->warm, &r->begin);
 	o->rate_during = rate(&r->begin, &r->end);
 	o->rate_after = rate(&r->again, &r->after);

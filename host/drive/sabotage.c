@@ -76,7 +76,7 @@ static int damage_page(struct damage *d, uint64_t index,
 	uint64_t gpa;
 	int r;
 
-	if (expect_in_flight(d->expect, index))
+	if (expect_in_flight(d->expect, index, NULL))
 		return 0;
 	d->index = index;
 	d->gfn = done.gfn = oracle_gfn(o, index);
@@ -101,13 +101,13 @@ static int damage_page(struct damage *d, uint64_t index,
 static int damage_pages(struct damage *d, const struct sabotage_params *params,
 			struct findings *pages)
 {
-	const struct oracle order = { .seed = params->seed,
-				      .pattern = ORACLE_RANDOM };
 	uint64_t i, nr = d->expect->o->nr_pages;
 	struct oracle_perm perm;
 	int r;
 
-	oracle_perm_init(&perm, &order, 0, nr, params->kind);
+	oracle_perm_init_random(
+		&perm, nr,
+		oracle_mix(params->seed ^ oracle_mix(params->kind + 1ull)));
 	for (i = 0; i < nr && pages->nr < params->count; i++) {
 		r = damage_page(d, oracle_perm_apply(&perm, i), params, pages);
 		if (r < 0)

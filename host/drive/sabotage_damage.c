@@ -38,7 +38,7 @@ static int make_misplace(struct damage *d)
 	uint64_t from = draw(d, o->nr_pages);
 	int r;
 
-	if (from == d->index || expect_in_flight(d->expect, from))
+	if (from == d->index || expect_in_flight(d->expect, from, NULL))
 		return 0;
 	if (oracle_visit_blank(o, oracle_gfn(o, from),
 			       expect_visit(d->expect, from)))
@@ -56,7 +56,8 @@ static int make_tear(struct damage *d)
 
 	if (!d->visit)
 		return 0;
-	oracle_page(d->expect->o, d->gfn, d->visit - 1, d->wrong);
+	oracle_page(d->expect->o, d->gfn, expect_before(d->expect, d->index),
+		    d->wrong);
 	first = 0;
 	while (first < last && d->wrong[first] == d->page[first])
 		first++;

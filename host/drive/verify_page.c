@@ -7,10 +7,10 @@
 /* The page that was being written when the guest froze: its next visit, or
  * part this one and part that. */
 static bool is_in_flight(const struct oracle *o, uint64_t gfn, uint64_t visit,
-			 const uint8_t *page, uint8_t *scratch)
+			 uint64_t next, const uint8_t *page, uint8_t *scratch)
 {
-	return oracle_page_ok(o, gfn, visit + 1, page) ||
-	       oracle_is_torn(o, gfn, visit, visit + 1, page, scratch,
+	return oracle_page_ok(o, gfn, next, page) ||
+	       oracle_is_torn(o, gfn, visit, next, page, scratch,
 			      scratch + ABI_PAGE_BYTES);
 }
 
@@ -20,17 +20,25 @@ enum verify_verdict verify_work_page(const struct verify_rules *rules,
 {
 	const struct oracle *o = rules->expect.o;
 	struct oracle_finding f;
-	uint64_t index = 0, visit;
+	uint64_t index = 0, visit, other;
 
 	oracle_index(o, gfn, &index);
 	visit = expect_visit(&rules->expect, index);
 	if (oracle_page_ok(o, gfn, visit, page))
 		return VERIFY_GOOD;
 	if (rules->in_flight_allowed &&
-	    expect_in_flight(&rules->expect, index) &&
-	    is_in_flight(o, gfn, visit, page, scratch))
+	    expect_in_flight(&rules->expect, index, &other) &&
+	    is_in_flight(o, gfn, visit, other, page, scratch))
 		return VERIFY_IN_FLIGHT;
 	oracle_classify(o, gfn, visit, page, scratch, &f);
+	/* Over a change of order visits are not numbered one by one. */
+	other = expect_before(&rules->expect, index);
+	if (f.kind == ORACLE_FLIPPED && f.nr_bits > ORACLE_FLIP_BITS &&
+	    oracle_is_torn(o, gfn, visit, other, page, scratch,
+			   scratch + ABI_PAGE_BYTES)) {
+		f.kind = ORACLE_TORN;
+		f.found = other;
+	}
 	*ret = (struct finding){
 		.gfn = gfn,
 		.kind = f.kind,

@@ -14,6 +14,7 @@ struct skip_dirty {
 	const struct guestmem *mem;
 	const struct abi_control *control;
 	const struct abi_vcpu *vcpu;
+	const struct oracle_log *log;
 	struct oracle oracle;
 	uint64_t count, random;
 	/* By index in the working set: visit on the target + 1; 0 = unknown
@@ -41,19 +42,22 @@ static int read_epoch(struct skip_dirty *s)
 {
 	const struct guestmem_region *r = guestmem_region(s->mem, "control");
 	const volatile struct abi_control *c = r ? (const void *)r->hva : NULL;
-	uint32_t offset;
+	uint32_t offset, logs;
 
 	if (!c || c->magic != ABI_CONTROL_MAGIC || c->version != ABI_VERSION)
 		return -EINVAL;
 	s->control = (const void *)r->hva;
 	memcpy(&s->oracle, &s->control->epoch, sizeof(s->oracle));
 	offset = c->vcpu_offset;
-	if (!oracle_valid(&s->oracle) || offset % 64 ||
+	logs = c->log_offset;
+	if (!oracle_valid(&s->oracle) || offset % 64 || logs % 8 ||
 	    s->oracle.nr_pages > ram_pages(s->mem))
 		return -EINVAL;
 	s->vcpu = guestmem_at(s->mem, r->gpa + offset,
 			      s->oracle.nr_vcpus * sizeof(struct abi_vcpu));
-	return s->vcpu ? 0 : -EINVAL;
+	s->log = guestmem_at(s->mem, r->gpa + logs,
+			     s->oracle.nr_vcpus * sizeof(struct oracle_log));
+	return s->vcpu && s->log ? 0 : -EINVAL;
 }
 
 int skip_dirty_create(const struct guestmem *mem, uint64_t count, uint64_t seed,
@@ -114,16 +118,17 @@ static bool qualifies(struct skip_dirty *s, uint64_t gfn)
 {
 	struct oracle_history history;
 	struct oracle_finding finding;
-	uint64_t index, visit;
+	uint64_t index, visit, next;
 	uint32_t vcpu;
 
 	if (!oracle_index(&s->oracle, gfn, &index) || !s->sent[index])
 		return false;
 	vcpu = oracle_owner(&s->oracle, index);
-	oracle_history_init(&history, &s->oracle, vcpu, s->vcpu[vcpu].steps);
+	oracle_history_init(&history, &s->oracle, vcpu, &s->log[vcpu],
+			    s->vcpu[vcpu].steps);
 	visit = oracle_history_visit(&history, index);
 	if (s->sent[index] - 1 >= visit ||
-	    oracle_history_next(&history) == index)
+	    oracle_history_next(&history, &next) == index)
 		return false;
 	oracle_page(&s->oracle, gfn, s->sent[index] - 1, s->page);
 	oracle_classify(&s->oracle, gfn, visit, s->page,
@@ -167,11 +172,24 @@ static bool pick(struct skip_dirty *s, const struct guestmem_region *r,
 	return false;
 }
 
+/* The guest is paused: its logs stay as they are looked at here. */
+static bool logs_make_sense(const struct skip_dirty *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->oracle.nr_vcpus; i++)
+		if (!oracle_log_valid(&s->oracle, i, &s->log[i],
+				      s->vcpu[i].steps))
+			return false;
+	return true;
+}
+
 void skip_dirty_final(struct skip_dirty *s, unsigned int region,
 		      uint64_t *bitmap)
 {
 	/* A new epoch since: what was sent means nothing any more. */
-	if (memcmp(&s->oracle, &s->control->epoch, sizeof(s->oracle)))
+	if (memcmp(&s->oracle, &s->control->epoch, sizeof(s->oracle)) ||
+	    !logs_make_sense(s))
 		return;
 	while (s->nr_gfns < s->count &&
 	       pick(s, &s->mem->region[region], bitmap))

@@ -29,18 +29,25 @@ const struct option_spec common_options[] = {
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
 	  "guest memory, whole 2 MiB (default 512M)", 16ull << 20, 1ull << 40,
 	  NULL },
-	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 16 (default 1)", 1,
-	  16, NULL },
+	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 64 (default 1)", 1,
+	  ABI_MAX_VCPUS, NULL },
 	MEMORY_OPTIONS(AT_MEMORY),
 	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
 	  "another guest image (default: the built-in one)", 0, 0, NULL },
 	{ "workload", OPTION_STRING, AT(workload_text), "K=V,...",
 	  "what the guest does, keys joined by commas:\n"
-	  "pattern=sequential|random (default random)\n"
-	  "rate=RATE bytes/s, or Np pages/s; 0: as fast as it goes (default)\n"
+	  "pattern=sequential|random|strided|hotcold|burst (default random)\n"
+	  "stride=SIZE (default 64K) hot=PAGES%/STEPS% (default 10%/90%)\n"
+	  "burst=ON/OFF (default 200ms/800ms): of those patterns\n"
+	  "rate=RATE bytes/s, or Np pages/s; 0: as fast as it goes (default);\n"
+	  "  R0+R1+...: vCPU 0 at R0, 1 at R1, and so on in turn\n"
+	  "phases='pattern:random&rate:10M/5s;pattern:hotcold&hot:5%/95%/2s':\n"
+	  "  what the keys above are, in turn\n"
 	  "wss=SIZE of the memory it dirties (default half of RAM)\n"
-	  "write=stamp|page: 16 bytes of each page (default), or all\n"
-	  "content=zero|random|r:N: N is zlib's ratio (default random)\n"
+	  "write=stamp|line|page: 16 bytes of each page (default), 64, or all\n"
+	  "delta=BYTES: with write=page only so many change\n"
+	  "content=zero|constant|text|random|r:N: N is zlib's ratio (default "
+	  "random)\n"
 	  "check=on|off: check each page before it is overwritten\n"
 	  "seed=N: the same seed, the same writes (default 1)",
 	  0, 0, NULL },
@@ -150,12 +157,27 @@ void common_exit(struct common_settings *s)
 		munmap(s->mapped, s->image_bytes);
 }
 
-static json_t *workload_params(const struct workload *w)
+static json_t *workload_params(const struct workload *w, unsigned int nr_vcpus)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:I, s:b}", "pattern",
-			 w->pattern, "write", w->write, "content", w->content,
-			 "rate_bytes_per_s", (json_int_t)w->rate_bytes_per_s,
-			 "wss_bytes",
+	char hot[24], burst[24], phases[WORKLOAD_LINE_BYTES];
+	json_t *rates = json_array();
+	uint32_t i;
+
+	for (i = 0; i < w->base.nr_rates; i++)
+		json_array_append_new(
+			rates,
+			json_integer((json_int_t)w->base.rate_bytes_per_s[i]));
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:I, s:o, s:s,"
+			 " s:o, s:I, s:b}",
+			 "pattern", w->base.pattern, "stride_bytes",
+			 (json_int_t)w->base.stride_bytes, "hot",
+			 workload_hot(&w->base, hot), "burst",
+			 workload_burst(&w->base, burst), "write", w->write,
+			 "delta_bytes", (json_int_t)w->delta_bytes, "content",
+			 w->content, "rate_bytes_per_s",
+			 (json_int_t)workload_target_bytes_per_s(w, nr_vcpus),
+			 "rates_bytes_per_s", rates, "phases",
+			 workload_phases(w, phases), "wss_bytes",
 			 w->wss_bytes ? json_integer((json_int_t)w->wss_bytes)
 				      : json_null(),
 			 "seed", (json_int_t)w->seed, "check", w->check);
@@ -179,10 +201,11 @@ json_t *common_params(const struct common_settings *s)
 		json_object_set_new(o, "backing", json_null());
 	json_object_set_new(o, "kernel",
 			    result_string(s->kernel ? s->kernel : "built-in"));
-	json_object_set_new(o, "workload",
-			    s->attached && !s->workload_text
-				    ? json_null()
-				    : workload_params(&s->workload));
+	json_object_set_new(
+		o, "workload",
+		s->attached && !s->workload_text
+			? json_null()
+			: workload_params(&s->workload, (unsigned int)s->cpus));
 	return o;
 }
 

@@ -151,7 +151,7 @@ static void explain_special(const struct run_settings *set_,
 	if (json_is_null(at(o, step.key)))
 		result_warn_null(result, step.key,
 				 reason(&step, s, held, set_->idle));
-	if (!set_->workload.rate_bytes_per_s)
+	if (!workload_target_bytes_per_s(&set_->workload, set_->nr_vcpus))
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
 	result_warn_null(result, "busy_ratio",

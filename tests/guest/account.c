@@ -90,6 +90,8 @@ static void check_work(const struct bytes *ram, const struct abi_control *c)
 {
 	const struct abi_vcpu *v =
 		(const void *)((const uint8_t *)c + c->vcpu_offset);
+	const struct oracle_log *log =
+		(const void *)((const uint8_t *)c + c->log_offset);
 	struct oracle_history h;
 	uint32_t cpu;
 	uint64_t i;
@@ -99,7 +101,8 @@ static void check_work(const struct bytes *ram, const struct abi_control *c)
 
 		if (!s.nr_pages)
 			continue;
-		oracle_history_init(&h, &c->epoch, cpu, v[cpu].steps);
+		oracle_history_init(&h, &c->epoch, cpu, &log[cpu],
+				    v[cpu].steps);
 		for (i = s.first; i < s.first + s.nr_pages; i++) {
 			uint64_t gfn = oracle_gfn(&c->epoch, i);
 

@@ -9,7 +9,7 @@
 boot 3 256 "seed=7 write=page"
 expect "event ready"
 is vcpus 3
-is version 1
+is version 2
 say help
 say control
 is version 1
@@ -19,18 +19,25 @@ say "start speed=3" "error unknown key speed"
 say "start write=half" "error write=half does not fit"
 say "start wss=1T" "error wss="
 say "start content=r:65" "error content=r:65 does not fit"
+say "start write=line delta=64" "error delta is for write=page"
 say "start wss" "error wss is not key=value"
+say "start delta=100" "error delta=100 does not fit"
+say "start hot=10%" "error hot=10% does not fit"
+say "start phases=rate:1M/1" "error phases=rate:1M/1 does not fit"
+say "start phases=rate:1M/1s rate=2M" "error rate=2M does not fit"
 say "set rate=x" "error rate=x does not fit"
 say "set seed=3" "error set takes"
 say stop "error nothing"
 say verify "error verify needs a stopped"
 say "state check" "error nothing is planted"
 say "cycles rounds=0" "error only rounds=N"
-say "$(printf '%600s' x | tr ' ' x)" "error a line has at most"
+say "$(printf '%1100s' x | tr ' ' x)" "error a line has at most"
 
-for pattern in sequential random; do
-	for write in stamp page; do
-		for content in zero random r:3; do
+for pattern in sequential random "strided stride=12K" \
+	"hotcold hot=3%/60%" "burst burst=20ms/30ms" \
+	"random phases=pattern:hotcold/11ms;pattern:strided/10ms;rate:20M+9M/17ms"; do
+	for write in line page "page delta=320"; do
+		for content in zero text r:3; do
 			say "start wss=12292K pattern=$pattern write=$write content=$content"
 			is pages 3073
 			expect "event filled"

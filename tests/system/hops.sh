@@ -48,6 +48,11 @@ if command -v qemu-system-x86_64 >/dev/null; then
 	[ "$level" = quick ] || went 5 --vmm qemu --machine microvm
 fi
 [ "$level" = quick ] || went 10 --vmm mini
+# Thirty-two vCPUs for each core of a small host.
+[ "$level" = quick ] || went 10 --vmm mini --cpus 64 --ram 512M
+work='wss=32M,phases=pattern:random&rate:50M/70ms;pattern:hotcold&rate:90M/50ms'
+went 3 --vmm mini --cpus 2
+work=rate=50M,wss=32M
 
 # Damage at the last hop; the hops before it are clean.
 good=0

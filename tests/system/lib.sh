@@ -37,6 +37,8 @@ result()
 	else
 		echo "not ok $case_nr - $*"
 		[ ! -s "$dir/err" ] || sed 's/^/# /' "$dir/err"
+		[ ! -s "$dir/r.json" ] ||
+			jq -c '"# \(.verdict): \(.warnings)"' "$dir/r.json"
 	fi
 }
 

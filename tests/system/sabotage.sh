@@ -8,16 +8,19 @@
 count=12
 [ "$level" = quick ] || count=300
 kinds=(skip-dirty flip zero misplace tear stale)
-patterns=(sequential random)
-writes=(stamp page)
-contents=(random r:4 zero)
+fast='rate=100M,wss=48M'
+patterns=("sequential,$fast" "random,$fast" "strided,$fast" "hotcold,$fast"
+	'burst,burst=50ms/30ms,rate=160M,wss=48M'
+	'random,wss=48M,phases=pattern:hotcold&rate:100M/60ms;pattern:strided&rate:100M/50ms')
+writes=(stamp page line 'page,delta=512')
+contents=(random r:4 zero text constant)
 looks=('inline,after' 'switchover,after' 'switchover,inline,after')
 
 for ((i = 0; i < count; i++)); do
 	kind=${kinds[i % 6]}
-	write=${writes[i / 6 % 2]}
-	pattern=${patterns[i / 12 % 2]}
-	content=${contents[i / 24 % 3]}
+	write=${writes[i / 6 % 4]}
+	pattern=${patterns[(i + i / 6) % 6]}
+	content=${contents[i / 7 % 5]}
 	look=${looks[i % 3]}
 	pages=$((1 + i % 3))
 	good=0
@@ -27,7 +30,7 @@ for ((i = 0; i < count; i++)); do
 		run migrate --ram 128M --before 600ms --after 700ms \
 			--seed "$i" --sabotage "$kind:$pages" --verify "$look" \
 			--json "$dir/r.json" --workload \
-			"pattern=$pattern,write=$write,content=$content,rate=100M,wss=48M,seed=$i"
+			"pattern=$pattern,write=$write,content=$content,seed=$i"
 		[ "$rc" -eq 99 ] || break
 		jq -e 'any(.warnings[]; test("qualified"))' "$dir/r.json" \
 			>/dev/null || break

@@ -130,7 +130,10 @@ static void build_control(struct fake_guest *g, uint32_t nr_vcpus)
 	c->bad_offset = (uint32_t)at;
 	at += nr_vcpus * sizeof(struct abi_bad_log);
 	c->stall_offset = (uint32_t)at;
+	at += nr_vcpus * sizeof(struct abi_stall);
+	c->log_offset = (uint32_t)at;
 	g->vcpu = (void *)((uint8_t *)c + c->vcpu_offset);
+	g->log = (void *)((uint8_t *)c + c->log_offset);
 	g->bad = (void *)((uint8_t *)c + c->bad_offset);
 	g->stall = (void *)((uint8_t *)c + c->stall_offset);
 }
@@ -149,7 +152,7 @@ static void run_workload(struct fake_guest *g, uint64_t steps)
 	for (v = 0; v < o->nr_vcpus; v++) {
 		if (!oracle_slice(o, v).nr_pages)
 			continue;
-		oracle_cursor_seek(&cursor, o, v, 0);
+		oracle_cursor_seek(&cursor, o, v, NULL, 0);
 		for (i = 0; i < steps; i++) {
 			index = oracle_cursor_next(&cursor, o, &visit);
 			gfn = oracle_gfn(o, index);

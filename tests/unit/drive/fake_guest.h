@@ -27,6 +27,7 @@ struct fake_guest {
 	struct abi_vcpu *vcpu;
 	struct abi_bad_log *bad;
 	struct abi_stall *stall;
+	struct oracle_log *log;
 	uint64_t control_bytes;
 	uint8_t elf[0x4000]; /* the image's file */
 	size_t elf_bytes;

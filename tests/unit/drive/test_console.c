@@ -275,7 +275,7 @@ static void test_panic_ends_every_wait(void **state)
 static void test_refuses_odd_commands(void **state)
 {
 	struct port *p = *state;
-	char big[CONSOLE_LINE_BYTES + 1];
+	char big[CONSOLE_COMMAND_BYTES + 1];
 
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';

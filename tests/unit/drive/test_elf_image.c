@@ -18,7 +18,8 @@ static struct fake_guest *make(void)
 	struct oracle o = { .seed = 1,
 			    .epoch = 1,
 			    .nr_vcpus = 1,
-			    .pattern = 1,
+			    .nr_orders = 1,
+			    .order[0].pattern = 1,
 			    .write = 1,
 			    .content = 1,
 			    .nr_pages = 1 };

@@ -13,7 +13,8 @@ static struct oracle params(void)
 		.seed = 7,
 		.epoch = 1,
 		.nr_vcpus = 2,
-		.pattern = ORACLE_RANDOM,
+		.nr_orders = 1,
+		.order[0].pattern = ORACLE_RANDOM,
 		.write = ORACLE_WRITE_STAMP,
 		.content = ORACLE_CONTENT_RANDOM,
 		.nr_pages = 50,
@@ -80,7 +81,7 @@ static void each_word_is_held_against_the_source(void **state)
 	DIFFERS(c->epoch.seed, "epoch");
 	DIFFERS(c->epoch.epoch, "epoch");
 	DIFFERS(c->check, "settings");
-	DIFFERS(c->rate_bytes_per_s, "settings");
+	DIFFERS(c->tempo[0].rate_bytes_per_s[0], "settings");
 	DIFFERS(c->image_gpa, "image");
 	DIFFERS(c->ram[0].kind, "account");
 	DIFFERS(c->ram[1].bytes, "account");

@@ -46,7 +46,9 @@ static json_t *parse(const char *text)
 static void good(struct fixture *f)
 {
 	f->set = (struct run_settings){
-		.workload = { .rate_bytes_per_s = 1000 },
+		.nr_vcpus = 1,
+		.workload.base = { .nr_rates = 1,
+				   .rate_bytes_per_s = { 1000 } },
 	};
 	f->run = (struct run){
 		.set = &f->set,

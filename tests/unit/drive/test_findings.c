@@ -79,7 +79,8 @@ static void guests_logs_count_once(void **state)
 	struct oracle o = { .seed = 1,
 			    .epoch = 1,
 			    .nr_vcpus = 2,
-			    .pattern = 1,
+			    .nr_orders = 1,
+			    .order[0].pattern = 1,
 			    .write = 1,
 			    .content = 1,
 			    .nr_pages = 9 };

@@ -18,7 +18,8 @@ static struct fake_guest *make(void)
 	struct oracle o = { .seed = 1,
 			    .epoch = 1,
 			    .nr_vcpus = 2,
-			    .pattern = ORACLE_RANDOM,
+			    .nr_orders = 1,
+			    .order[0].pattern = ORACLE_RANDOM,
 			    .write = ORACLE_WRITE_STAMP,
 			    .content = ORACLE_CONTENT_RANDOM,
 			    .nr_pages = 20 };
@@ -59,6 +60,7 @@ static const struct lie lies[] = {
 	{ "bad logs are out", -EPROTO, FIELD(bad_offset), 1u << 31 },
 	{ "stall logs lie over its bad logs", -EPROTO, FIELD(stall_offset),
 	  8192 },
+	{ "logs of orders are out", -EPROTO, FIELD(log_offset), 0xfffff000 },
 	{ "stall logs are out", -EPROTO, FIELD(stall_offset), 0xfffff000 },
 	{ "device queues are out", -EPROTO, FIELD(queue_offset), 1u << 30 },
 	{ "DMA counters are out", -EPROTO, FIELD(dma_offset), 1u << 30 },
@@ -136,6 +138,10 @@ static void lies_in_the_logs_are_refused(void **state)
 	g->stall[0].gap[3] = (struct abi_gap){ 10, 9, 1 };
 	expect_refusal(g, -EPROTO, "gap 3 of vCPU 0");
 	g->stall[0].gap[3].step = 0;
+	g->log[1].nr = 1;
+	g->log[1].change[1] = (g->vcpu[1].steps + 1) << 8;
+	expect_refusal(g, -EPROTO, "vCPU 1's log of changed orders");
+	g->log[1].nr = 0;
 	g->vcpu[1].steps = 1ull << 48;
 	expect_refusal(g, -EPROTO, "vCPU 1 claims 281474976710656 steps");
 	g->vcpu[1].steps = 1;

@@ -118,7 +118,8 @@ static struct oracle params(uint32_t pattern, uint32_t write, uint32_t content,
 	return (struct oracle){ .seed = seed,
 				.epoch = 1 + (uint32_t)seed,
 				.nr_vcpus = 2,
-				.pattern = pattern,
+				.nr_orders = 1,
+				.order[0].pattern = pattern,
 				.write = write,
 				.content = content,
 				.ratio = 1 + (uint32_t)seed % 9,
@@ -186,11 +187,12 @@ static size_t pages_that_are(const struct fake_guest *g, bool blank)
 	const struct oracle *o = &g->control->epoch;
 	uint64_t steps = g->vcpu[0].steps, index;
 	struct oracle_history h;
+	uint64_t next;
 	size_t nr = 0;
 
-	oracle_history_init(&h, o, 0, steps);
+	oracle_history_init(&h, o, 0, NULL, steps);
 	for (index = 0; index < o->nr_pages; index++)
-		if (index != oracle_history_next(&h) &&
+		if (index != oracle_history_next(&h, &next) &&
 		    oracle_visit_blank(o, oracle_gfn(o, index),
 				       oracle_history_visit(&h, index)) ==
 			    blank)

@@ -22,7 +22,8 @@ static struct oracle params(uint32_t pattern, uint32_t write, uint32_t content,
 	return (struct oracle){ .seed = 77 + nr_pages,
 				.epoch = 3,
 				.nr_vcpus = nr_vcpus,
-				.pattern = pattern,
+				.nr_orders = 1,
+				.order[0].pattern = pattern,
 				.write = write,
 				.content = content,
 				.ratio = 4,
@@ -177,7 +178,7 @@ static void in_flight(uint32_t write, uint32_t content, uint64_t steps)
 	expect_init(&expect, &view);
 	for (index = 0; index < 31; index++) {
 		uint8_t *page;
-		bool flight = expect_in_flight(&expect, index);
+		bool flight = expect_in_flight(&expect, index, NULL);
 		size_t cut = 4096, split;
 
 		visit = expect_visit(&expect, index);
@@ -233,7 +234,7 @@ static void in_flight_pages_are_counted(void **state)
 		struct oracle_cursor c;
 		uint64_t visit, gfn;
 
-		oracle_cursor_seek(&c, o, v, 44);
+		oracle_cursor_seek(&c, o, v, NULL, 44);
 		gfn = oracle_gfn(o, oracle_cursor_next(&c, o, &visit));
 		oracle_write_visit(o, gfn, visit, fake_guest_page(g, gfn));
 	}

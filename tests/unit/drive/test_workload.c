@@ -19,14 +19,54 @@ static void test_refuses(void **state)
 		{ ",seed=1", "'' is not KEY=VALUE" },
 		{ "seed", "'seed' is not KEY=VALUE" },
 		{ "=1", "unknown key ''" },
-		{ "sead=1", "unknown key 'sead'; there are pattern, write" },
+		{ "sead=1", "unknown key 'sead'; there are pattern, stride" },
 		{ "SEED=1", "unknown key 'SEED'" },
 		{ "pattern=zigzag",
-		  "pattern takes one of sequential, random, not 'zigzag'" },
+		  "pattern takes one of sequential, random, strided, hotcold, "
+		  "burst, not 'zigzag'" },
 		{ "pattern=", "not ''" },
-		{ "write=line", "write takes one of stamp, page, not 'line'" },
-		{ "content=text", "zero, random, r:N, not 'text'" },
-		{ "content=r", "zero, random, r:N, not 'r'" },
+		{ "write=half",
+		  "write takes one of stamp, line, page, not 'half'" },
+		{ "content=prose",
+		  "zero, constant, text, random, r:N, not 'prose'" },
+		{ "stride=64K", "stride is for pattern=strided" },
+		{ "hot=10%/90%", "hot is for pattern=hotcold" },
+		{ "burst=1s/1s,pattern=random", "burst is for pattern=burst" },
+		{ "pattern=strided,stride=0", "stride takes" },
+		{ "pattern=strided,stride=6K", "not '6K'" },
+		{ "pattern=strided,stride=2T", "not '2T'" },
+		{ "pattern=hotcold,hot=10%", "not '10%'" },
+		{ "pattern=hotcold,hot=0%/90%", "not '0%/90%'" },
+		{ "pattern=hotcold,hot=10%/100%", "not '10%/100%'" },
+		{ "pattern=hotcold,hot=10/90", "such as 10%/90%, not '10/90'" },
+		{ "pattern=hotcold,hot=%/%", "not '%/%'" },
+		{ "pattern=burst,burst=1s", "burst takes ON/OFF" },
+		{ "pattern=burst,burst=1s/0", "not '1s/0'" },
+		{ "pattern=burst,burst=1us/1s", "not '1us/1s'" },
+		{ "pattern=burst,burst=1s/2h", "not '1s/2h'" },
+		{ "delta=64", "delta is for write=page" },
+		{ "write=page,delta=100", "delta takes whole lines" },
+		{ "write=page,delta=8K", "not '8K'" },
+		{ "write=page,delta=0", "delta takes" },
+		{ "rate=1M+", "not ''" },
+		{ "rate=1M+x", "not 'x'" },
+		{ "rate=1+2+3+4+5+6+7+8+9", "up to 8 of them" },
+		{ "rate=17T", "up to 16T" },
+		{ "phases=", "a phase ends in /TIME" },
+		{ "phases=pattern:random", "not 'pattern:random'" },
+		{ "phases=pattern:random/5", "not 'pattern:random/5'" },
+		{ "phases=pattern:random/9ms", "10ms to 1h" },
+		{ "phases=pattern:random/1s;", "a phase ends in" },
+		{ "phases=pattern/1s", "'pattern' in phases is not KEY:VALUE" },
+		{ "phases=/1s", "'' in phases is not" },
+		{ "phases=write:page/1s",
+		  "a phase can change pattern, stride, hot, burst and rate, "
+		  "not 'write'" },
+		{ "phases=pattern:zigzag/1s", "not 'zigzag'" },
+		{ "phases=rate:1/1s;rate:2/1s;rate:3/1s;rate:4/1s;rate:5/1s;"
+		  "rate:6/1s;rate:7/1s;rate:8/1s;rate:9/1s",
+		  "at most 8 phases" },
+		{ "content=r", "random, r:N, not 'r'" },
 		{ "content=r:", "ratio in content=r: must be 1 to" },
 		{ "content=r:0", "ratio in content=r:0" },
 		{ "content=r:N", "ratio in content=r:N" },
@@ -64,26 +104,41 @@ static void test_refuses(void **state)
 
 static void test_words(void **state)
 {
-#define REST "rate=0 seed=1 check=on"
+#define BYTES "write=stamp content=random seed=1 check=on "
 	static const struct {
 		const char *text, *words;
 	} rows[] = {
-		{ NULL, "pattern=random write=stamp content=random " REST },
-		{ "", "pattern=random write=stamp content=random " REST },
-		{ "write=page,",
-		  "pattern=random write=page content=random " REST },
+		{ NULL, BYTES "pattern=random rate=0" },
+		{ "", BYTES "pattern=random rate=0" },
+		{ "write=page,", "write=page content=random seed=1 check=on "
+				 "pattern=random rate=0" },
 		{ "pattern=sequential,content=zero",
-		  "pattern=sequential write=stamp content=zero " REST },
-		{ "content=r:1",
-		  "pattern=random write=stamp content=r:1 " REST },
+		  "write=stamp content=zero seed=1 check=on "
+		  "pattern=sequential rate=0" },
+		{ "content=r:1", "write=stamp content=r:1 seed=1 check=on "
+				 "pattern=random rate=0" },
 		{ "content=r:3,content=random,write=page,write=stamp",
-		  "pattern=random write=stamp content=random " REST },
+		  BYTES "pattern=random rate=0" },
 		{ "rate=100M,seed=0x10,check=off,wss=56M",
-		  "pattern=random write=stamp content=random rate=104857600 "
-		  "seed=16 check=off wss=58720256" },
+		  "write=stamp content=random seed=16 check=off wss=58720256 "
+		  "pattern=random rate=104857600" },
 		{ "rate=100p,seed=9223372036854775807,wss=4096",
-		  "pattern=random write=stamp content=random rate=409600 "
-		  "seed=9223372036854775807 check=on wss=4096" },
+		  "write=stamp content=random seed=9223372036854775807 "
+		  "check=on wss=4096 pattern=random rate=409600" },
+		{ "pattern=strided", BYTES "pattern=strided stride=65536 "
+					   "rate=0" },
+		{ "pattern=hotcold,hot=5%/80%",
+		  BYTES "pattern=hotcold hot=5%/80% rate=0" },
+		{ "burst=1s/2s,pattern=burst,rate=1K+10",
+		  BYTES "pattern=burst burst=1000ms/2000ms rate=1024+10" },
+		{ "write=page,delta=128",
+		  "write=page delta=128 content=random seed=1 check=on "
+		  "pattern=random rate=0" },
+		/* Wherever they stand, phases begin as the rest says. */
+		{ "phases=pattern:strided/5s;rate:1K/10ms,rate=7,hot=1%/2%",
+		  BYTES "pattern=random rate=7 "
+			"phases=pattern:strided&stride:65536&rate:7/5000ms;"
+			"pattern:random&rate:1024/10ms" },
 	};
 	char line[WORKLOAD_LINE_BYTES];
 	size_t i;

@@ -142,7 +142,41 @@ static void test_options(void **state)
 	} cases[] = {
 		{ "speed", "1", OPTIONS_UNKNOWN_KEY },
 		{ "", "", OPTIONS_UNKNOWN_KEY },
-		{ "pattern", "strided", OPTIONS_BAD_VALUE },
+		{ "pattern", "zigzag", OPTIONS_BAD_VALUE },
+		{ "stride", "0", OPTIONS_BAD_VALUE },
+		{ "stride", "6K", OPTIONS_BAD_VALUE },
+		{ "stride", "2T", OPTIONS_BAD_VALUE },
+		{ "hot", "10%", OPTIONS_BAD_VALUE },
+		{ "hot", "10/90", OPTIONS_BAD_VALUE },
+		{ "hot", "0%/90%", OPTIONS_BAD_VALUE },
+		{ "hot", "10%/100%", OPTIONS_BAD_VALUE },
+		{ "hot", "10%/90%/1%", OPTIONS_BAD_VALUE },
+		{ "hot", "/", OPTIONS_BAD_VALUE },
+		{ "burst", "200ms", OPTIONS_BAD_VALUE },
+		{ "burst", "200/800", OPTIONS_BAD_VALUE },
+		{ "burst", "0ms/1s", OPTIONS_BAD_VALUE },
+		{ "burst", "1s/3601s", OPTIONS_BAD_VALUE },
+		{ "rate", "", OPTIONS_BAD_VALUE },
+		{ "rate", "1M+", OPTIONS_BAD_VALUE },
+		{ "rate", "+1M", OPTIONS_BAD_VALUE },
+		{ "rate", "1+2+3+4+5+6+7+8+9", OPTIONS_BAD_VALUE },
+		{ "delta", "0", OPTIONS_BAD_VALUE },
+		{ "delta", "100", OPTIONS_BAD_VALUE },
+		{ "delta", "4160", OPTIONS_BAD_VALUE },
+		{ "phases", "", OPTIONS_BAD_VALUE },
+		{ "phases", "pattern:random", OPTIONS_BAD_VALUE },
+		{ "phases", "pattern:random/5", OPTIONS_BAD_VALUE },
+		{ "phases", "pattern:random/9ms", OPTIONS_BAD_VALUE },
+		{ "phases", "/1s", OPTIONS_BAD_VALUE },
+		{ "phases", "rate:1M/1s;", OPTIONS_BAD_VALUE },
+		{ "phases", ";rate:1M/1s", OPTIONS_BAD_VALUE },
+		{ "phases", "rate:1M&/1s", OPTIONS_BAD_VALUE },
+		{ "phases", "write:page/1s", OPTIONS_BAD_VALUE },
+		{ "phases", "burst:1s/2s", OPTIONS_BAD_VALUE },
+		{ "phases",
+		  "rate:1/1s;rate:2/1s;rate:3/1s;rate:4/1s;rate:5/1s;"
+		  "rate:6/1s;rate:7/1s;rate:8/1s;rate:9/1s",
+		  OPTIONS_BAD_VALUE },
 		{ "write", "", OPTIONS_BAD_VALUE },
 		{ "content", "r:0", OPTIONS_BAD_VALUE },
 		{ "content", "r:65", OPTIONS_BAD_VALUE },
@@ -157,7 +191,7 @@ static void test_options(void **state)
 	size_t i;
 
 	options_init(&o);
-	assert_int_equal(o.pattern, ORACLE_RANDOM);
+	assert_int_equal(o.phase[0].pattern, ORACLE_RANDOM);
 	assert_true(o.check);
 	before = o;
 	for (i = 0; i < COUNT(cases); i++) {
@@ -172,6 +206,42 @@ static void test_options(void **state)
 	assert_true(o.stop);
 	assert_int_equal(options_set(&o, "wss", "1M"), OPTIONS_OK);
 	assert_int_equal(o.wss_bytes, MIB);
+}
+
+/* Each phase begins with what was said before. */
+static void test_phases(void **state)
+{
+	static const struct oracle_order hot = { ORACLE_HOTCOLD, 0, 10, 90 };
+	static const struct oracle_order strided = { ORACLE_STRIDED, 3, 0, 0 };
+	struct oracle_order order;
+	struct work_options o;
+
+	options_init(&o);
+	assert_int_equal(options_set(&o, "stride", "12K"), OPTIONS_OK);
+	assert_int_equal(options_set(&o, "rate", "1M+10p"), OPTIONS_OK);
+	assert_int_equal(options_set(&o, "phases",
+				     "pattern:hotcold/10ms;"
+				     "pattern:burst&burst:5ms/2s&rate:0/1s;"
+				     "pattern:strided&rate:3M+2M+1M/3600s"),
+			 OPTIONS_OK);
+	assert_int_equal(o.nr_phases, 3);
+	order = phase_order(&o.phase[0]);
+	assert_memory_equal(&order, &hot, sizeof(order));
+	assert_int_equal(o.phase[0].duration_ms, 10);
+	assert_int_equal(o.phase[0].nr_rates, 2);
+	assert_int_equal(o.phase[0].rate_bytes_per_s[1], 40960);
+	assert_int_equal(o.phase[1].burst_on_ms, 5);
+	assert_int_equal(o.phase[1].burst_off_ms, 2000);
+	assert_int_equal(o.phase[1].nr_rates, 1);
+	assert_int_equal(o.phase[1].rate_bytes_per_s[0], 0);
+	order = phase_order(&o.phase[2]);
+	assert_memory_equal(&order, &strided, sizeof(order));
+	assert_int_equal(o.phase[2].nr_rates, 3);
+	assert_int_equal(o.phase[2].duration_ms, 3600000);
+	/* They have their own by now. */
+	assert_int_equal(options_set(&o, "rate", "1M"), OPTIONS_BAD_VALUE);
+	assert_int_equal(options_set(&o, "phases", "rate:1M/1s"),
+			 OPTIONS_BAD_VALUE);
 }
 
 /* Sorted, joined, without gaps, the same bytes as before. */
@@ -257,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_phases),
 		cmocka_unit_test(test_rammap),
 		cmocka_unit_test(test_rammap_keeps_holes),
 		cmocka_unit_test(test_rammap_full),

@@ -26,6 +26,7 @@ struct fixture {
 	struct abi_vcpu vcpu[NR_CPUS];
 	struct abi_bad_log bad[NR_CPUS];
 	struct abi_stall stall[NR_CPUS];
+	struct oracle_log log[NR_CPUS];
 };
 
 uint32_t smp_nr_cpus(void)
@@ -73,7 +74,8 @@ static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
 		.seed = 5,
 		.epoch = 1,
 		.nr_vcpus = NR_CPUS,
-		.pattern = pattern,
+		.nr_orders = 1,
+		.order[0].pattern = pattern,
 		.write = write,
 		.content = content,
 		.ratio = 3,
@@ -81,6 +83,11 @@ static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
 		.nr_ranges = 2,
 		.range = { { gfn + 20, NR_PAGES - 20 }, { gfn, 20 } },
 	};
+	if (pattern == ORACLE_STRIDED)
+		work.oracle.order[0].stride_pages = 5;
+	if (pattern == ORACLE_HOTCOLD)
+		work.oracle.order[0] =
+			(struct oracle_order){ pattern, 0, 10, 90 };
 	assert_true(oracle_valid(&work.oracle));
 	work.check = check;
 	for (i = 0; i < NR_CPUS; i++) {
@@ -91,6 +98,8 @@ static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
 		cpu->vcpu = &f->vcpu[i];
 		cpu->bad = &f->bad[i];
 		cpu->stall = &f->stall[i];
+		cpu->log = &f->log[i];
+		memset(cpu->log, 0, sizeof(*cpu->log));
 		cpu->slice_first = s.first;
 		cpu->slice_pages = s.nr_pages;
 		memset(cpu->vcpu, 0, sizeof(*cpu->vcpu));
@@ -115,30 +124,73 @@ static uint64_t verify(struct cpu *cpu)
 	return cpu->result[1];
 }
 
+static void run_and_verify(struct fixture *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < NR_CPUS; i++) {
+		assert_int_equal(verify(&f->cpu[i]), 0);
+		run(&f->cpu[i], 7);
+		assert_int_equal(verify(&f->cpu[i]), 0);
+		run(&f->cpu[i], 50);
+		assert_int_equal(verify(&f->cpu[i]), 0);
+		assert_int_equal(f->vcpu[i].nr_bad, 0);
+	}
+}
+
 static void test_every_kind_verifies(void **state)
 {
-	struct fixture *f = *state;
-	uint32_t pattern, write, content, check, i;
+	uint32_t pattern, write, content, check;
 
-	for (pattern = 1; pattern <= 2; pattern++)
-		for (write = 1; write <= 2; write++)
-			for (content = 1; content <= 3; content++)
+	for (pattern = 1; pattern <= 5; pattern++)
+		for (write = 1; write <= 3; write++)
+			for (content = 1; content <= 5; content++)
 				for (check = 0; check <= 1; check++) {
-					begin(f, pattern, write, content,
+					begin(*state, pattern, write, content,
 					      check);
-					for (i = 0; i < NR_CPUS; i++) {
-						assert_int_equal(
-							verify(&f->cpu[i]), 0);
-						run(&f->cpu[i], 7);
-						assert_int_equal(
-							verify(&f->cpu[i]), 0);
-						run(&f->cpu[i], 50);
-						assert_int_equal(
-							verify(&f->cpu[i]), 0);
-						assert_int_equal(
-							f->vcpu[i].nr_bad, 0);
-					}
+					run_and_verify(*state);
+					if (write != ORACLE_WRITE_PAGE)
+						continue;
+					begin(*state, pattern, write, content,
+					      check);
+					work.oracle.delta_bytes = 192;
+					run_and_verify(*state);
 				}
+}
+
+/* As kern/tempo.c does it, between two runs. */
+static void change(struct cpu *cpu, uint32_t order)
+{
+	cpu->log->nr++;
+	cpu->log->change[cpu->log->nr] = cpu->vcpu->steps << 8 | order;
+}
+
+/* The check before overwriting knows what older stretches left. */
+static void test_orders_change(void **state)
+{
+	static const uint32_t orders[] = { 1, 2, 0, 2, 1, 0, 0, 1 };
+	struct fixture *f = *state;
+	uint32_t i, j, check;
+
+	for (check = 0; check <= 1; check++) {
+		begin(f, ORACLE_RANDOM, ORACLE_WRITE_LINE, ORACLE_CONTENT_TEXT,
+		      check);
+		work.oracle.nr_orders = 3;
+		work.oracle.order[1] =
+			(struct oracle_order){ ORACLE_HOTCOLD, 0, 20, 80 };
+		work.oracle.order[2] =
+			(struct oracle_order){ ORACLE_STRIDED, 4, 0, 0 };
+		for (i = 0; i < NR_CPUS; i++) {
+			for (j = 0; j < 8; j++) {
+				run(&f->cpu[i], 5 * j);
+				change(&f->cpu[i], orders[j]);
+				assert_int_equal(verify(&f->cpu[i]), 0);
+			}
+			run(&f->cpu[i], 90);
+			assert_int_equal(verify(&f->cpu[i]), 0);
+			assert_int_equal(f->vcpu[i].nr_bad, 0);
+		}
+	}
 }
 
 static void test_attention_stops_at_a_boundary(void **state)
@@ -264,6 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_kind_verifies, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_orders_change, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(
 			test_attention_stops_at_a_boundary, setup, teardown),

@@ -103,7 +103,8 @@ static struct world *world_create(uint32_t content)
 		.seed = 11,
 		.epoch = 1,
 		.nr_vcpus = NR_VCPUS,
-		.pattern = ORACLE_RANDOM,
+		.nr_orders = 1,
+		.order[0].pattern = ORACLE_RANDOM,
 		.write = ORACLE_WRITE_STAMP,
 		.content = content,
 		.nr_pages = 331,
@@ -116,10 +117,11 @@ static struct world *world_create(uint32_t content)
 	w->control->version = ABI_VERSION;
 	w->control->nr_vcpus = NR_VCPUS;
 	w->control->vcpu_offset = ABI_PAGE_BYTES;
+	w->control->log_offset = (uint32_t)(bytes - ABI_PAGE_BYTES);
 	w->control->epoch = w->o;
 	w->vcpu = (void *)((uint8_t *)w->control + ABI_PAGE_BYTES);
 	for (v = 0; v < NR_VCPUS; v++)
-		oracle_cursor_seek(&w->cursor[v], &w->o, v, 0);
+		oracle_cursor_seek(&w->cursor[v], &w->o, v, NULL, 0);
 	for (i = 0; i < w->o.nr_pages; i++)
 		write_visit(w, i, 0);
 	return w;
@@ -160,7 +162,7 @@ static enum oracle_class verdict(struct world *w, uint64_t index)
 	struct oracle_history history;
 	struct oracle_finding finding;
 
-	oracle_history_init(&history, &w->o, v, w->vcpu[v].steps);
+	oracle_history_init(&history, &w->o, v, NULL, w->vcpu[v].steps);
 	oracle_classify(&w->o, gfn, oracle_history_visit(&history, index),
 			page_of(&w->target, gfn), scratch, &finding);
 	return finding.kind;
@@ -170,9 +172,10 @@ static bool in_flight(struct world *w, uint64_t index)
 {
 	uint32_t v = oracle_owner(&w->o, index);
 	struct oracle_history history;
+	uint64_t next;
 
-	oracle_history_init(&history, &w->o, v, w->vcpu[v].steps);
-	return oracle_history_next(&history) == index;
+	oracle_history_init(&history, &w->o, v, NULL, w->vcpu[v].steps);
+	return oracle_history_next(&history, &next) == index;
 }
 
 /* Two rounds, then the last collection, with @count pages dropped. */

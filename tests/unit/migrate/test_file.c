@@ -37,7 +37,7 @@ static const unsigned int shape[] = { 700, 70, 9 };
 static int save(struct channel *ch, struct fake_vm *vm,
 		struct migrate_stats *ret_stats)
 {
-	const struct migrate_params params = { 0, 0 };
+	const struct migrate_params params = { 0 };
 	struct migrate_source *src;
 	int rc;
 
@@ -197,7 +197,7 @@ static void test_no_room(void **state)
 /* A failure leaves an older file as it was, and no other. */
 static void test_older_file_stays(void **state)
 {
-	const struct migrate_params params = { 0, 0 };
+	const struct migrate_params params = { 0 };
 	struct migrate_source *src;
 	struct stat before, after;
 	struct fake_vm from;

@@ -36,6 +36,20 @@ static inline void params_ranges(struct rng *rng, struct oracle *o,
 	}
 }
 
+static inline struct oracle_order params_order(struct rng *rng)
+{
+	struct oracle_order r = { 1 + (uint32_t)rng_below(rng, 5), 0, 0, 0 };
+
+	if (r.pattern == ORACLE_STRIDED)
+		r.stride_pages = 1 + (uint32_t)(rng_next(rng) >>
+						(33 + rng_below(rng, 31)));
+	if (r.pattern == ORACLE_HOTCOLD) {
+		r.hot_pages_pct = 1 + (uint32_t)rng_below(rng, 99);
+		r.hot_steps_pct = 1 + (uint32_t)rng_below(rng, 99);
+	}
+	return r;
+}
+
 static inline struct oracle params_random(struct rng *rng, uint64_t nr_pages,
 					  uint32_t nr_vcpus)
 {
@@ -43,12 +57,17 @@ static inline struct oracle params_random(struct rng *rng, uint64_t nr_pages,
 		.seed = rng_next(rng),
 		.epoch = 1 + (uint32_t)rng_below(rng, 100000),
 		.nr_vcpus = nr_vcpus,
-		.pattern = 1 + (uint32_t)rng_below(rng, 2),
-		.write = 1 + (uint32_t)rng_below(rng, 2),
-		.content = 1 + (uint32_t)rng_below(rng, 3),
+		.nr_orders = 1 + (uint32_t)rng_below(rng, ORACLE_MAX_ORDERS),
+		.write = 1 + (uint32_t)rng_below(rng, 3),
+		.content = 1 + (uint32_t)rng_below(rng, 5),
 		.ratio = 1 + (uint32_t)rng_below(rng, ORACLE_MAX_RATIO),
 	};
+	uint32_t i;
 
+	for (i = 0; i < o.nr_orders; i++)
+		o.order[i] = params_order(rng);
+	if (o.write == ORACLE_WRITE_PAGE && rng_below(rng, 2))
+		o.delta_bytes = 64 * (1 + (uint32_t)rng_below(rng, 64));
 	params_ranges(rng, &o, nr_pages);
 	return o;
 }
@@ -63,5 +82,31 @@ static const uint64_t params_sizes[] = {
 
 static const uint32_t params_vcpus[] = { 1, 2, 3, 5, 8, 16, 31, 64 };
 #define PARAMS_NR_VCPUS (sizeof(params_vcpus) / sizeof(params_vcpus[0]))
+
+/* Calls @test for each size and vCPU count, three seeds each. */
+static inline void params_for_all(void (*test)(struct rng *rng,
+					       const struct oracle *o))
+{
+	struct rng rng = { 1 };
+	size_t i, j, k;
+
+	for (i = 0; i < PARAMS_NR_SIZES; i++) {
+		for (j = 0; j < PARAMS_NR_VCPUS; j++) {
+			for (k = 0; k < 3; k++) {
+				struct oracle o = params_random(
+					&rng, params_sizes[i], params_vcpus[j]);
+
+				assert_true(oracle_valid(&o));
+				test(&rng, &o);
+			}
+		}
+	}
+}
+
+#define FOR_ALL(name)                                                          \
+	static void test_##name(void **state)                                  \
+	{                                                                      \
+		params_for_all(name);                                          \
+	}
 
 #endif
