@@ -33,7 +33,8 @@
 /* A file descriptor is one connection; these make more, by the address. */
 static bool makes_several(const struct run_settings *set)
 {
-	return json_is_true(json_object_get(set->capabilities, "multifd")) ||
+	return set->nr_channels > 1 ||
+	       json_is_true(json_object_get(set->capabilities, "multifd")) ||
 	       json_is_true(
 		       json_object_get(set->capabilities, "postcopy-preempt"));
 }
@@ -88,6 +89,11 @@ int run_wire_open(struct run *r, const char **ret_uri, struct error *err)
 	}
 	if (r->set->kind == DRIVE_QEMU && (r->relay || makes_several(r->set))) {
 		watch(r);
+		return 0;
+	}
+	if (makes_several(r->set)) {
+		why_not(r, "this VMM makes several connections, and counts "
+			   "their bytes itself");
 		return 0;
 	}
 	*ret_uri = "fd:" FD_NAME;

@@ -43,7 +43,7 @@ static int from_fd(int fd, bool out, struct channel **ret_channel,
 static int connect_first(struct machine *m, struct error *err)
 {
 	struct migration *g = &m->migration;
-	struct channel *channel;
+	struct channel *channel = NULL;
 	int rc = 0, fd = g->fd;
 
 	if (fd < 0)
@@ -66,7 +66,7 @@ static int connect_first(struct machine *m, struct error *err)
 static int open_file(struct machine *m, const char *path, struct error *err)
 {
 	struct migration *g = &m->migration;
-	struct channel *channel;
+	struct channel *channel = NULL;
 	int rc = channel_open_file(path, g->outgoing, &channel, err);
 
 	if (rc)

@@ -27,6 +27,7 @@ one()
 	shift 2
 	"$vmferry" migrate --vmm "$vmm" --ram "${ram}M" --before 500ms \
 		--after 500ms --verify after --progress never --relay off \
+		--transport unix \
 		--json "$dir/r.json" "$@" >"$dir/out" 2>&1 || {
 		cat "$dir/out" >&2
 		return

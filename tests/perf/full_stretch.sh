@@ -36,10 +36,10 @@ migrate()
 	shift
 	[ "${into##*.}" = cold ] || warm=(--prealloc on)
 	# shellcheck disable=SC2086 # words
-	"$vmferry" migrate --ram "${ram}M" --idle --relay off --before 0s \
-		--after 100ms --verify after --workload "wss=${work}M" \
-		--progress never --json "$dir/r.json" "${warm[@]}" $options \
-		"$@" >"$dir/out" 2>&1 || {
+	"$vmferry" migrate --ram "${ram}M" --idle --transport unix \
+		--relay off --before 0s --after 100ms --verify after \
+		--workload "wss=${work}M" --progress never --json "$dir/r.json" \
+		"${warm[@]}" $options "$@" >"$dir/out" 2>&1 || {
 		cat "$dir/out" >&2
 		return
 	}

@@ -44,6 +44,8 @@ done
 # shellcheck disable=SC2086 # words
 {
 	passes "tcp" $quickly --transport tcp --workload rate=50M
+	passes "tcp, 4 channels" $quickly --transport tcp --channels 4 \
+		--workload rate=50M
 	passes "memfd" $quickly --backing memfd --workload rate=50M
 	passes "switchover" $quickly --verify switchover,inline,after \
 		--workload rate=100M,wss=64M

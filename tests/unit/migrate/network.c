@@ -87,6 +87,7 @@ int network_take(void *ctx, uint64_t timeout_ns, struct channel **ret_channel,
 		.tv_sec = (time_t)(end_ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(end_ns % NSEC_PER_SEC),
 	};
+	unsigned int i;
 	int rc = 0;
 
 	pthread_mutex_lock(&n->lock);
@@ -94,8 +95,9 @@ int network_take(void *ctx, uint64_t timeout_ns, struct channel **ret_channel,
 		rc = -pthread_cond_timedwait(&n->changed, &n->lock, &end);
 	if (n->nr) {
 		*ret_channel = n->waiting[0];
-		memmove(n->waiting, n->waiting + 1,
-			--n->nr * sizeof(n->waiting[0]));
+		for (i = 1; i < n->nr; i++)
+			n->waiting[i - 1] = n->waiting[i];
+		n->nr--;
 		rc = 0;
 	}
 	pthread_mutex_unlock(&n->lock);
