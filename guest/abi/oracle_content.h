@@ -219,8 +219,10 @@ static inline uint32_t oracle_lively_lines(const struct oracle *o)
 /* Lines that a visit renews with delta=; no more than there are lively ones. */
 static inline uint32_t oracle_delta_lines(const struct oracle *o)
 {
-	return (uint32_t)oracle_min(o->delta_bytes / ORACLE_LINE_BYTES,
-				    oracle_lively_lines(o));
+	uint32_t lines = (uint32_t)oracle_min(
+		o->delta_bytes / ORACLE_LINE_BYTES, oracle_lively_lines(o));
+
+	return lines ? lines : 1;
 }
 
 /* The first byte of the @i-th of them: spread evenly, always the same. */

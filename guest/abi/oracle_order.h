@@ -240,8 +240,7 @@ static inline void oracle_history_init(struct oracle_history *h,
 				       const struct oracle_log *log,
 				       uint64_t steps)
 {
-	h->o = o;
-	h->log = log;
+	*h = (struct oracle_history){ .o = o, .log = log };
 	oracle_cursor_seek(&h->now, o, vcpu, log, steps);
 }
 

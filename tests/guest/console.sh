@@ -12,7 +12,7 @@ is vcpus 3
 is version 2
 say help
 say control
-is version 1
+is version 2
 is vcpus 3
 say nonsense "error unknown command nonsense"
 say "start speed=3" "error unknown key speed"

@@ -82,23 +82,15 @@ static struct world *world_create(uint32_t content)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	uint64_t bytes = abi_control_bytes(NR_VCPUS), i;
+	struct guestmem_params params = { .ram_bytes = RAM_BYTES,
+					  .backing = BACKING_ANON,
+					  .control_bytes = bytes };
 	unsigned int v;
 
 	assert_non_null(w);
-	assert_int_equal(guestmem_init(&w->mem,
-				       &(struct guestmem_params){
-					       .ram_bytes = RAM_BYTES,
-					       .backing = BACKING_ANON,
-					       .control_bytes = bytes },
-				       NULL),
-			 0);
-	assert_int_equal(guestmem_init(&w->target,
-				       &(struct guestmem_params){
-					       .ram_bytes = RAM_BYTES,
-					       .backing = BACKING_ANON,
-					       .control_bytes = 0 },
-				       NULL),
-			 0);
+	assert_int_equal(guestmem_init(&w->mem, &params, NULL), 0);
+	params.control_bytes = 0;
+	assert_int_equal(guestmem_init(&w->target, &params, NULL), 0);
 	w->o = (struct oracle){
 		.seed = 11,
 		.epoch = 1,
