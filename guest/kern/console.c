@@ -43,8 +43,19 @@ void console_init(void)
 	outb(UART_LCR, 0x03);
 	outb(UART_FCR, 0x01); /* FIFOs on, trigger at 1 */
 	outb(UART_MCR, 0x0b); /* DTR, RTS, interrupts on */
+}
+
+void console_listen(void)
+{
+	if (!present)
+		return;
 	outb(UART_IER, 0x01);
 	ioapic_route(COM1_IRQ, VECTOR_UART);
+}
+
+bool console_present(void)
+{
+	return present;
 }
 
 bool console_receive(void)

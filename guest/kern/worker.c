@@ -8,6 +8,7 @@
 #include "kern/epoch.h"
 #include "kern/plant.h"
 #include "kern/shell.h"
+#include "kern/ticker.h"
 #include "work/work.h"
 #include "x86/apic.h"
 #include "x86/smp.h"
@@ -65,9 +66,21 @@ static void halt(struct cpu *cpu)
 		halt_for_interrupt();
 }
 
+/* @tsc or, on the first vCPU, what is due before. */
+static void arm(const struct cpu *cpu, uint64_t tsc)
+{
+	uint64_t next = cpu->index ? UINT64_MAX : ticker_next();
+
+	if (next < tsc)
+		tsc = next;
+	if (tsc != UINT64_MAX)
+		apic_timer_arm(tsc);
+}
+
 static void worker_idle(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_IDLE;
+	arm(cpu, UINT64_MAX);
 	halt(cpu);
 }
 
@@ -78,7 +91,7 @@ static void worker_pace(struct cpu *cpu, uint64_t now)
 
 	v->wait_until_tsc = cpu->quantum_end;
 	v->phase = ABI_VCPU_WAIT;
-	apic_timer_arm(cpu->quantum_end);
+	arm(cpu, cpu->quantum_end);
 	halt(cpu);
 	v->wait_ticks += rdtsc() - now;
 }
@@ -107,6 +120,7 @@ static void worker_run(struct cpu *cpu)
 		worker_next_quantum(cpu, now);
 	}
 	cpu->vcpu->phase = ABI_VCPU_RUN;
+	arm(cpu, UINT64_MAX);
 	if (user_enter(work_run, cpu) == WORK_FOUND_BAD)
 		smp_wake_first();
 }
@@ -114,6 +128,7 @@ static void worker_run(struct cpu *cpu)
 static void worker_fill(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_FILL;
+	arm(cpu, UINT64_MAX);
 	user_enter(work_fill, cpu);
 	if (cpu->vcpu->filled < cpu->slice_pages)
 		return;
@@ -130,6 +145,7 @@ void worker_loop(struct cpu *cpu)
 		if (!cpu->index) {
 			shell_poll();
 			epoch_poll();
+			ticker_poll();
 		}
 		if (cpu->mode == CPU_RUN)
 			worker_run(cpu);

@@ -148,3 +148,15 @@ bool words_rate(const char *text, uint64_t *ret_bytes_per_s)
 		return scale(value, ABI_PAGE_BYTES, ret_bytes_per_s);
 	return scale(value, unit_factor(end), ret_bytes_per_s);
 }
+
+bool words_time(const char *text, uint64_t *ret_ms)
+{
+	uint64_t value;
+	const char *end = parse_digits(text, &value);
+
+	if (!end)
+		return false;
+	if (string_equal(end, "ms"))
+		return scale(value, 1, ret_ms);
+	return string_equal(end, "s") && scale(value, 1000, ret_ms);
+}

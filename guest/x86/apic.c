@@ -19,6 +19,7 @@
 #define LVT_DEADLINE 0x40000u
 #define CALIBRATIONS 4
 #define DIVIDE_BY_1 0xbu
+#define CPUID_APIC (1u << 9)
 #define CPUID_X2APIC (1u << 21)
 #define CPUID_DEADLINE (1u << 24)
 
@@ -77,6 +78,11 @@ uint32_t apic_id(void)
 	uint32_t id = apic_read(APIC_ID);
 
 	return apic.mode == APIC_X2 ? id : id >> 24;
+}
+
+bool apic_present(void)
+{
+	return cpuid(1, 0).edx & CPUID_APIC;
 }
 
 void apic_init(void)

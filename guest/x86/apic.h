@@ -24,6 +24,9 @@
 #define APIC_TIMER_DIVIDE 0x3eu
 #define APIC_LVT_MASKED 0x10000u
 
+/* Has the running vCPU an APIC? */
+bool apic_present(void);
+
 /* Enable the running vCPU's APIC; the first call chooses the mode. */
 void apic_init(void);
 

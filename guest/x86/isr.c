@@ -4,6 +4,7 @@
 
 #include "kern/console.h"
 #include "kern/panic.h"
+#include "kern/ticker.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -29,7 +30,11 @@ void irq_wake(void)
 
 void irq_timer(void)
 {
+	struct cpu *cpu = this_cpu();
+
 	apic_eoi();
+	if (!cpu->index && ticker_waits())
+		cpu->attention = 1;
 }
 
 void irq_uart(void)
