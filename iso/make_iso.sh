@@ -29,7 +29,7 @@ find "$dir/tree" "$dir/EFI" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 
 # The stick's MBR is the loader too. UEFI finds the FAT file system on a CD by
 # the boot catalog and on a stick by the partition table.
-"$xorriso" -report_about WARNING -as mkisofs -quiet -r -V VMFERRY \
+"$xorriso" -as mkisofs -quiet -r -V VMFERRY \
 	-o "$dir/out.iso" \
 	-G "$loader" --mbr-force-bootable -partition_offset 0 \
 	-append_partition 2 0xef "$dir/efi.img" \
@@ -37,7 +37,7 @@ find "$dir/tree" "$dir/EFI" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
 	-b bios.bin -no-emul-boot -boot-load-size 4 -boot-info-table \
 	-eltorito-alt-boot \
 	-e --interval:appended_partition_2:all:: -no-emul-boot \
-	"$dir/tree"
+	"$dir/tree" >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
 bytes=$(stat -c %s "$dir/out.iso")
 if [ "$bytes" -gt 2097152 ]; then
 	echo "make_iso.sh: the ISO has $bytes bytes; 2 MiB are allowed" >&2

@@ -429,6 +429,11 @@ protected:
 	mov	fs, ax
 	mov	gs, ax
 	mov	ss, ax
+	; Between the segments too: a verifier compares whole pages.
+	mov	edi, [base]
+	mov	ecx, IMAGE_BYTES / 4
+	xor	eax, eax
+	rep stosd
 	mov	ebx, ELF
 	mov	edx, ebx
 	add	edx, [ebx + 32]		; program headers
@@ -443,10 +448,6 @@ protected:
 	add	edi, [base]
 	mov	ecx, [edx + 32]
 	rep movsb
-	mov	ecx, [edx + 40]
-	sub	ecx, [edx + 32]
-	xor	eax, eax
-	rep stosb
 .skip:
 	add	edx, 56
 	dec	ebp

@@ -2,10 +2,10 @@
 /*
  * The PVH door: hvm_start_info -> struct boot_info. Our own loaders for BIOS
  * and UEFI come through it too.
- * Source: Xen include/public/arch-x86/hvm/start_info.h.
  */
-#include "boot/bootinfo.h"
+#include "boot/pvh.h"
 
+#include "boot/bootinfo.h"
 #include "boot/firmware.h"
 #include "boot/memmap.h"
 #include "lib/string.h"
@@ -17,27 +17,6 @@
 #define MAPPED_BYTES (1ull << 32)
 #define MAX_MODULES 16u
 #define NAME_BYTES 256u
-
-struct pvh_module {
-	uint64_t paddr;
-	uint64_t size;
-	uint64_t cmdline_paddr;
-	uint64_t reserved;
-};
-
-struct pvh_start_info {
-	uint32_t magic;
-	uint32_t version;
-	uint32_t flags;
-	uint32_t nr_modules;
-	uint64_t modlist_paddr;
-	uint64_t cmdline_paddr;
-	uint64_t rsdp_paddr;
-	/* version 1 and later */
-	uint64_t memmap_paddr;
-	uint32_t memmap_entries;
-	uint32_t reserved;
-};
 
 static struct boot_info boot;
 
