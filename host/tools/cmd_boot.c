@@ -48,6 +48,7 @@ static const struct command_help help = {
 	.examples = "  vmferry boot --repeat 10 --duration 0\n"
 		    "  vmferry boot --cpus 2 --workload rate=200M,wss=128M "
 		    "--duration 5s\n"
+		    "  vmferry boot --firmware uefi --media usb --cpus 2\n"
 		    "  vmferry boot --command 'bench stores'\n"
 		    "  vmferry boot --console",
 };
