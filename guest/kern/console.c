@@ -20,6 +20,8 @@
 #define UART_LSR (COM1 + 5)
 #define LSR_DATA 0x01u
 #define LSR_EMPTY 0x20u
+#define LSR_IDLE 0x40u
+#define FLUSH_TURNS 100000u
 #define UART_FIFO_BYTES 16u
 #define COM1_IRQ 4u
 
@@ -103,6 +105,15 @@ static void console_write(const char *text, size_t bytes)
 				pause();
 		outb(UART_DATA, (uint8_t)text[i]);
 	}
+}
+
+/* Some turns, not for ever: a UART may be gone. */
+void console_flush(void)
+{
+	uint32_t turns = FLUSH_TURNS;
+
+	while (present && !(inb(UART_LSR) & LSR_IDLE) && --turns)
+		pause();
 }
 
 void console_print(const char *format, ...)

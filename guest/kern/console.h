@@ -25,6 +25,9 @@ char *console_line(void);
 /* Done with the line: the next one may come. */
 void console_line_done(void);
 
+/* Wait until all has been sent. */
+void console_flush(void);
+
 /* Print one line; the newline is added. Context: first vCPU, or a panic. */
 void console_print(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

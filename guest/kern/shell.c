@@ -293,6 +293,7 @@ void shell_power_off(void)
 	static const char bochs[] = "Shutdown";
 	uint32_t i;
 
+	console_flush();
 	control_set_state(ABI_STATE_OFF);
 	outb(ABI_EXIT_PORT, 0);
 	/* Bochs has a port of its own (iodev/unmapped.cc). */

@@ -103,7 +103,15 @@ static void print_stats(uint64_t now)
 		      rate);
 	ticker.seen_steps = t.steps;
 	ticker.seen_tsc = now;
+}
+
+static void tick(uint64_t now)
+{
 	ticker.stats_at = now + ms_to_ticks(ticker.stats_ms);
+	/* Who has stopped it knows the figures. */
+	if (control_area()->state == ABI_STATE_FILLING ||
+	    control_area()->state == ABI_STATE_RUNNING)
+		print_stats(now);
 }
 
 /* Stop, verify, leave the result where a host finds it. */
@@ -148,7 +156,7 @@ void ticker_poll(void)
 		return;
 	now = rdtsc();
 	if (now >= ticker.stats_at)
-		print_stats(now);
+		tick(now);
 	if (now < ticker.end_at)
 		return;
 	ticker.end_at = end_of_run(now);

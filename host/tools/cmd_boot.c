@@ -231,7 +231,7 @@ int cmd_boot(int argc, char **argv)
 	if (!rc)
 		rc = check_console(&s, &err);
 	if (rc) {
-		code = tools_fail("boot", EXIT_USAGE, &err);
+		code = tools_fail("boot", tools_exit_code(rc), &err);
 	} else if (s.common.dry_run) {
 		shown = common_params(&s.common);
 		json_dumpf(shown, stdout, JSON_INDENT(2));
