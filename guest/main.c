@@ -114,6 +114,9 @@ void guest_main(struct boot_info *boot)
 		panic("this vcpu has no local APIC");
 	apic_init();
 	console_listen();
+	/* UEFI leaves them in a loop, where they cost an emulator its time. */
+	if (boot->door == BOOT_UEFI)
+		apic_send_init_others();
 	ram_init(&map, boot);
 	warn(control_open(boot));
 	warn(config_init(boot));

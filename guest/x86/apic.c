@@ -16,6 +16,7 @@
 #define ICR_ASSERT 0x4000u
 #define ICR_INIT 0x500u
 #define ICR_STARTUP 0x600u
+#define ICR_OTHERS 0xc0000u
 #define LVT_DEADLINE 0x40000u
 #define CALIBRATIONS 4
 #define DIVIDE_BY_1 0xbu
@@ -118,6 +119,11 @@ void apic_send(uint32_t id, uint32_t vector)
 void apic_send_init(uint32_t id)
 {
 	apic_write_icr(id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_init_others(void)
+{
+	apic_write_icr(0, ICR_OTHERS | ICR_ASSERT | ICR_INIT);
 }
 
 void apic_send_startup(uint32_t id, uint32_t page)

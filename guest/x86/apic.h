@@ -52,6 +52,8 @@ void apic_eoi(void);
 void apic_send(uint32_t id, uint32_t vector);
 void apic_send_init(uint32_t id);
 /* @page: below 256, the number of the trampoline's page. */
+/* To all vCPUs but this one. */
+void apic_send_init_others(void);
 void apic_send_startup(uint32_t id, uint32_t page);
 
 /* One interrupt VECTOR_TIMER on this vCPU at @tsc or soon after. */
