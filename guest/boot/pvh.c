@@ -16,6 +16,7 @@
 
 #define MAPPED_BYTES (1ull << 32)
 #define MAX_MODULES 16u
+#define CMDLINE_MAX_BYTES 65536u
 #define NAME_BYTES 256u
 
 static struct boot_info boot;
@@ -92,12 +93,13 @@ static void pvh_read_modules(const struct pvh_start_info *info)
 static void pvh_read_cmdline(const struct pvh_start_info *info)
 {
 	const char *text = text_at(info->cmdline_paddr, BOOT_CMDLINE_BYTES);
-	size_t length = string_length_max(text, BOOT_CMDLINE_BYTES);
+	/* All of it is in the way, also what is not read. */
+	size_t length = string_length_max(text, CMDLINE_MAX_BYTES);
 
 	if (!length)
 		return;
 	pvh_use(info->cmdline_paddr, length + 1);
-	boot.cmdline_cut = length == BOOT_CMDLINE_BYTES;
+	boot.cmdline_cut = length >= BOOT_CMDLINE_BYTES;
 	string_copy(boot.cmdline, sizeof(boot.cmdline), text);
 }
 

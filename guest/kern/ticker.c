@@ -47,16 +47,14 @@ static void read_time(const char *key, uint64_t *ms)
 static void start(bool small)
 {
 	struct work_options options;
-	const char *bad;
 
 	options_init(&options);
 	if (small) {
 		options.wss_bytes = SMALL_WSS;
 		options.rate_bytes_per_s = SMALL_RATE;
 	}
-	bad = config_options(&options);
-	if (bad)
-		console_print("event warning boot key %s does not fit", bad);
+	/* The shell has complained already. */
+	config_options(&options);
 	if (!epoch_fit_pages(&options)) {
 		console_print("event warning wss does not fit, the largest "
 			      "is %lu",

@@ -10,7 +10,9 @@ bios=/usr/share/bochs/BIOS-bochs-latest
 vga=/usr/share/bochs/VGABIOS-lgpl-latest
 
 command -v bochs >/dev/null || skip "no bochs"
-[ -r "$bios" ] && [ -r "$vga" ] || skip "no bochsbios or vgabios"
+if [ ! -r "$bios" ] || [ ! -r "$vga" ]; then
+	skip "no bochsbios or vgabios"
+fi
 
 # connect PORT: the guest's console; false as long as nobody listens there.
 connect() {
