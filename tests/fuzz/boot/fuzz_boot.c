@@ -155,7 +155,7 @@ static void fuzz_acpi(struct fuzz *f)
 
 	low_put_acpi((uint32_t)rng_below(&f->rng, 12),
 		     (int)rng_below(&f->rng, 2));
-	damage(f, LOW_TABLES, 0x200);
+	damage(f, LOW_ACPI, 0x180);
 	if (rng_below(&f->rng, 2)) {
 		damage(f, LOW_RSDP, 36);
 		low_fix_sum(LOW_RSDP, 20, LOW_RSDP + 8);
@@ -189,7 +189,7 @@ static void fuzz_smbios(struct fuzz *f)
 	struct gather g = { .used = 0 };
 
 	low_put_smbios(strings, (uint32_t)rng_below(&f->rng, 5), 1);
-	damage(f, LOW_TABLES, 0x80);
+	damage(f, LOW_OEM, 0x80);
 	if (rng_below(&f->rng, 2)) {
 		damage(f, LOW_SMBIOS + 8, 24);
 		low_fix_sum(LOW_SMBIOS, 24, LOW_SMBIOS + 5);

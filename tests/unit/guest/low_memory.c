@@ -56,7 +56,7 @@ static void put_text(uint64_t gpa, const char *text)
 
 uint64_t low_put_acpi(uint32_t nr, int wide)
 {
-	uint64_t root = LOW_TABLES, madt = LOW_TABLES + 0x100, at;
+	uint64_t root = LOW_ACPI, madt = LOW_MADT, at;
 	uint32_t i;
 
 	low_at = low_memory();
@@ -87,7 +87,7 @@ uint64_t low_put_acpi(uint32_t nr, int wide)
 
 uint64_t low_put_smbios(const char *const *strings, uint32_t nr, int wide)
 {
-	uint64_t table = LOW_TABLES, at = table;
+	uint64_t table = LOW_OEM, at = table;
 	uint32_t i;
 
 	low_at = low_memory();

@@ -12,8 +12,10 @@
 #define LOW_MEMORY_BYTES 0x110000u
 #define LOW_RSDP 0xe0010u
 #define LOW_SMBIOS 0xf0020u
-/* Tables go here, and up to the end. */
-#define LOW_TABLES 0x100000u
+/* Tables end where memory does: who reads on finds nothing mapped. */
+#define LOW_ACPI (LOW_MEMORY_BYTES - 0x180u)
+#define LOW_MADT (LOW_MEMORY_BYTES - 0xc0u)
+#define LOW_OEM (LOW_MEMORY_BYTES - 0x80u)
 
 /* Zeroed; made by the first call. */
 uint8_t *low_memory(void);

@@ -239,9 +239,9 @@ static void test_smbios_damage(void **state)
 		  "the SMBIOS table is out of reach" },
 		{ LOW_SMBIOS + 12, 0, 4, true,
 		  "the SMBIOS table is out of reach" },
-		{ LOW_TABLES + 1, 0, 1, false, "the SMBIOS table is damaged" },
-		{ LOW_TABLES + 1, 3, 1, false, "the SMBIOS table is damaged" },
-		{ LOW_TABLES + 1, 255, 1, false,
+		{ LOW_OEM + 1, 0, 1, false, "the SMBIOS table is damaged" },
+		{ LOW_OEM + 1, 3, 1, false, "the SMBIOS table is damaged" },
+		{ LOW_OEM + 1, 255, 1, false,
 		  "the SMBIOS table is damaged" },
 		/* It ends within a structure, within a string. */
 		{ LOW_SMBIOS + 12, 10, 4, true, NULL },
