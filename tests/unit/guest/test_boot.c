@@ -189,8 +189,7 @@ static const char *const strings[] = {
 	"vmferry:",
 	"vmferry:rate=5M wss=8M",
 	"vmferr:seed=2",
-	"vmferry:seed=\x01\xff"
-	"3",
+	"vmferry:seed=\x01\xff-3",
 	"xvmferry:seed=4",
 };
 
@@ -204,7 +203,7 @@ static void test_smbios(void **state)
 		g = (struct gather){ .used = 0 };
 		assert_int_equal(smbios_find(), LOW_SMBIOS);
 		assert_null(smbios_gather(LOW_SMBIOS, &g));
-		assert_string_equal(g.text, "rate=5M wss=8M seed=  3");
+		assert_string_equal(g.text, "rate=5M wss=8M seed=  -3");
 	}
 	low_put_smbios(NULL, 0, 1);
 	g = (struct gather){ .used = 0 };
@@ -241,8 +240,7 @@ static void test_smbios_damage(void **state)
 		  "the SMBIOS table is out of reach" },
 		{ LOW_OEM + 1, 0, 1, false, "the SMBIOS table is damaged" },
 		{ LOW_OEM + 1, 3, 1, false, "the SMBIOS table is damaged" },
-		{ LOW_OEM + 1, 255, 1, false,
-		  "the SMBIOS table is damaged" },
+		{ LOW_OEM + 1, 255, 1, false, "the SMBIOS table is damaged" },
 		/* It ends within a structure, within a string. */
 		{ LOW_SMBIOS + 12, 10, 4, true, NULL },
 		{ LOW_SMBIOS + 12, 12, 4, true, "the SMBIOS table is damaged" },
