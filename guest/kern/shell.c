@@ -145,12 +145,22 @@ static void cmd_stats(char *words)
 			       1000000, us);
 	console_print("ok state=%s epoch=%u steps=%lu filled=%lu bad=%lu "
 		      "rate_target_bytes_per_s=%lu rate_bytes_per_s=%lu "
-		      "elapsed_ms=%lu",
+		      "elapsed_ms=%lu check=%u",
 		      state_name(), control_area()->epoch.epoch, t.steps,
 		      t.filled, t.bad, control_area()->rate_bytes_per_s, rate,
-		      tsc_to_us(now - shell.start_tsc) / 1000);
+		      tsc_to_us(now - shell.start_tsc) / 1000,
+		      control_area()->check);
 	shell.seen_steps = t.steps;
 	shell.seen_tsc = now;
+}
+
+/* As `event control` at boot: for a host that comes later. */
+static void cmd_control(char *words)
+{
+	(void)words;
+	console_print("ok gpa=%lu bytes=%lu version=%u vcpus=%u",
+		      (uint64_t)control_area(), control_area()->bytes,
+		      control_area()->version, control_area()->nr_vcpus);
 }
 
 static void cmd_verify(char *words)
@@ -319,19 +329,21 @@ static const struct {
 	const char *name;
 	void (*run)(char *words);
 } commands[] = {
-	{ "bench", cmd_bench }, { "cycles", cmd_cycles },
-	{ "help", cmd_help },	{ "poweroff", cmd_poweroff },
-	{ "set", cmd_set },	{ "start", cmd_start },
-	{ "state", cmd_state }, { "stats", cmd_stats },
-	{ "stop", cmd_stop },	{ "verify", cmd_verify },
+	{ "bench", cmd_bench },	      { "control", cmd_control },
+	{ "cycles", cmd_cycles },     { "help", cmd_help },
+	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
+	{ "start", cmd_start },	      { "state", cmd_state },
+	{ "stats", cmd_stats },	      { "stop", cmd_stop },
+	{ "verify", cmd_verify },
 };
 
 static void cmd_help(char *words)
 {
 	(void)words;
-	console_print("ok commands=help,start,stop,set,stats,verify,state,"
-		      "cycles,bench,poweroff start_keys=pattern,write,content,"
-		      "rate,wss,seed,check,stop");
+	console_print(
+		"ok commands=help,start,stop,set,stats,verify,state,"
+		"control,cycles,bench,poweroff start_keys=pattern,write,content,"
+		"rate,wss,seed,check,stop");
 }
 
 static void run_line(char *line)

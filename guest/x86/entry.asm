@@ -47,8 +47,12 @@ user_thunk:
 	cld
 	call	rax
 	mov	edi, SERVICE_RETURN
+; KVM_GET_VCPU_EVENTS leaves out software exceptions: where KVM moves RIP on
+; before it delivers #BP (software KVM does), a vCPU that is saved in between
+; arrives without it. Then the instruction after int3 is reached: ask again.
+.ask:
 	int3
-	ud2
+	jmp	.ask
 
 ; The int3 gate: rax = value, edi = service.
 global isr_service

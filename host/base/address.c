@@ -150,7 +150,7 @@ int address_listen(const char *address, int *ret_fd, struct error *err)
 		unlink(((struct sockaddr_un *)&p.addr)->sun_path);
 	rc = open_socket(&p, &fd);
 	if (!rc &&
-	    (bind(fd, (struct sockaddr *)&p.addr, p.bytes) || listen(fd, 8))) {
+	    (bind(fd, (struct sockaddr *)&p.addr, p.bytes) || listen(fd, 32))) {
 		rc = -errno;
 		close(fd);
 	}

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "drive/console.h"
@@ -35,7 +37,7 @@ static int watch(const struct boot_settings *set, struct drive_vm *vm,
 	cpu = drive_vm_cpu_ns(vm) - cpu;
 	out->watched_s = (double)span / 1e9;
 	out->cpu_pct = (double)cpu / (double)span * 100;
-	if (set->workload)
+	if (set->workload || set->vm.incoming)
 		out->rate_bytes_per_s =
 			(double)out->steps * ABI_PAGE_BYTES / out->watched_s;
 	return 0;
@@ -48,8 +50,31 @@ static double gap_us(const struct guest_view *view, double pct)
 	       1e3;
 }
 
-static int finish_workload(struct drive_vm *vm, struct boot_sample *out,
-			   struct error *err)
+/* From a snapshot: no guest boots, it goes on where it was. */
+static int await_loaded(struct drive_vm *vm, double *ret_ready_ms,
+			struct error *err)
+{
+	char status[32] = "inmigrate";
+	int rc = 0;
+
+	while (!rc && !strcmp(status, "inmigrate")) {
+		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
+		rc = drive_vm_status(vm, status, err);
+	}
+	if (!rc)
+		*ret_ready_ms = (double)(clock_now_ns() - vm->started_ns) / 1e6;
+	return rc ? rc : drive_vm_map(vm, NULL, err);
+}
+
+/* A machine that cannot load its file ends, and says why. */
+static bool refused_file(const struct drive_vm *vm)
+{
+	return !vm->pid && WIFEXITED(vm->wait_status) &&
+	       WEXITSTATUS(vm->wait_status) == 1;
+}
+
+static int finish_workload(const struct boot_settings *set, struct drive_vm *vm,
+			   struct boot_sample *out, struct error *err)
 {
 	struct guest_view view;
 	unsigned int i;
@@ -57,6 +82,9 @@ static int finish_workload(struct drive_vm *vm, struct boot_sample *out,
 
 	rc = console_command(vm->console, COMMAND_TIMEOUT_MS, NULL, err,
 			     "stop");
+	if (!rc && set->vm.incoming)
+		rc = console_command(vm->console, COMMAND_TIMEOUT_MS, NULL, err,
+				     "verify");
 	if (!rc)
 		rc = guest_view_read(&vm->ram, vm->control_gpa,
 				     vm->control_bytes, &view, err);
@@ -141,13 +169,17 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		snprintf(out->vmm_version, sizeof(out->vmm_version), "%s",
 			 qmp_client_version(vm.qmp));
 	if (!rc)
-		rc = run_await_ready(&vm, &out->ready_ms, err);
+		rc = set->vm.incoming
+			     ? await_loaded(&vm, &out->ready_ms, err)
+			     : run_await_ready(&vm, &out->ready_ms, err);
+	if (rc && set->vm.incoming && refused_file(&vm))
+		rc = -EINVAL;
 	if (!rc && set->workload)
 		rc = run_start_workload(&vm, set->workload, &out->fill_ms, err);
 	if (!rc && set->duration_ns)
 		rc = watch(set, &vm, out, err);
-	if (!rc && set->workload)
-		rc = finish_workload(&vm, out, err);
+	if (!rc && (set->workload || set->vm.incoming))
+		rc = finish_workload(set, &vm, out, err);
 	if (!rc && set->verify_image)
 		rc = verify(set, &vm, out, err);
 	if (!rc && set->command)

@@ -7,6 +7,8 @@
 
 struct boot_settings {
 	struct drive_vm_params vm;
+	/* With vm.incoming a snapshot is loaded: its workload goes on, and is
+	 * verified at the end. -EINVAL if the file cannot be loaded. */
 	const struct workload *workload; /* NULL: the guest stays idle */
 	const char *command; /* one console line, after the workload; NULL */
 	uint64_t duration_ns; /* of the watching */
@@ -19,7 +21,7 @@ struct boot_settings {
 /* NAN: not measured. */
 struct boot_sample {
 	char vmm_version[128]; /* as it greeted */
-	double ready_ms; /* fork -> `event ready` */
+	double ready_ms; /* fork -> `event ready`, or -> loaded */
 	double fill_ms;
 	double watched_s;
 	double rate_bytes_per_s; /* by the control area's counters */

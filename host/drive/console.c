@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "base/units.h"
 
 #define QUEUE_LINES 64u
+#define PENDING_PERIOD_NS (50 * NSEC_PER_MSEC)
 
 struct queue {
 	unsigned int first, nr;
@@ -25,6 +28,7 @@ struct queue {
 
 struct console {
 	int fd, log_fd;
+	int stop_fd; /* eventfd: the reader shall end */
 
 	pthread_t reader;
 	pthread_mutex_t lock; /* for everything below */
@@ -32,6 +36,7 @@ struct console {
 	struct queue replies, events;
 	unsigned int nr_late; /* replies of commands that timed out before */
 	bool closed;
+	bool (*pending)(void); /* gives up every wait when true; or NULL */
 	char panic[CONSOLE_LINE_BYTES];
 };
 
@@ -103,6 +108,20 @@ static char plain(char byte)
 	return byte >= 0x20 && byte < 0x7f ? byte : '?';
 }
 
+/* As read(2), or 0 as soon as the console is to end: a terminal cannot be shut
+ * down under a reader. */
+static ssize_t read_more(struct console *c, char *chunk, size_t bytes)
+{
+	struct pollfd pfd[] = {
+		{ .fd = c->fd, .events = POLLIN },
+		{ .fd = c->stop_fd, .events = POLLIN },
+	};
+
+	if (poll(pfd, 2, -1) < 0)
+		return -1;
+	return pfd[1].revents ? 0 : read(c->fd, chunk, bytes);
+}
+
 static void *read_lines(void *arg)
 {
 	struct console *c = arg;
@@ -110,7 +129,7 @@ static void *read_lines(void *arg)
 	size_t used = 0;
 	ssize_t n, i;
 
-	while ((n = read(c->fd, chunk, sizeof(chunk))) > 0 ||
+	while ((n = read_more(c, chunk, sizeof(chunk))) > 0 ||
 	       (n < 0 && errno == EINTR)) {
 		for (i = 0; i < n; i++) {
 			if (chunk[i] == '\r')
@@ -139,6 +158,8 @@ static void console_free(struct console *c)
 		close(c->fd);
 	if (c->log_fd >= 0)
 		close(c->log_fd);
+	if (c->stop_fd >= 0)
+		close(c->stop_fd);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -163,7 +184,9 @@ int console_create(int fd, const char *log_path, struct console **ret_console,
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	rc = -pthread_create(&c->reader, NULL, read_lines, c);
+	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = c->stop_fd < 0 ? -errno
+			    : -pthread_create(&c->reader, NULL, read_lines, c);
 	if (rc) {
 		c->fd = -1;
 		console_free(c);
@@ -178,20 +201,28 @@ void console_destroy(struct console *c)
 {
 	if (!c)
 		return;
-	shutdown(c->fd, SHUT_RDWR);
+	eventfd_write(c->stop_fd, 1);
 	pthread_join(c->reader, NULL);
 	console_free(c);
 }
 
-/* With the lock held. 0 when something may have changed. */
-static int wait_change(struct console *c, uint64_t deadline_ns)
+/* With somebody who may interrupt, not later than that. */
+static uint64_t next_look(const struct console *c, uint64_t deadline_ns)
+{
+	uint64_t next = clock_now_ns() + PENDING_PERIOD_NS;
+
+	return c->pending && next < deadline_ns ? next : deadline_ns;
+}
+
+/* With the lock held, until something may have changed. */
+static void wait_change(struct console *c, uint64_t deadline_ns)
 {
 	struct timespec ts = {
 		.tv_sec = (time_t)(deadline_ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(deadline_ns % NSEC_PER_SEC),
 	};
 
-	return -pthread_cond_timedwait(&c->changed, &c->lock, &ts);
+	pthread_cond_timedwait(&c->changed, &c->lock, &ts);
 }
 
 /* First queued line named @name (NULL: any) into @ret; false if none. */
@@ -237,8 +268,20 @@ static int wait_locked(struct console *c, struct queue *q, const char *name,
 			return error_set(err, -ETIMEDOUT,
 					 "no '%s' from the guest within %d ms",
 					 what, timeout_ms);
-		late = wait_change(c, deadline) != 0;
+		if (c->pending && c->pending())
+			return error_set(err, -ECANCELED,
+					 "interrupted while waiting for '%s'",
+					 what);
+		wait_change(c, next_look(c, deadline));
+		late = clock_now_ns() >= deadline;
 	}
+}
+
+void console_set_pending(struct console *c, bool (*pending)(void))
+{
+	pthread_mutex_lock(&c->lock);
+	c->pending = pending;
+	pthread_mutex_unlock(&c->lock);
 }
 
 static int wait_reply(struct console *c, int timeout_ms,
@@ -248,7 +291,7 @@ static int wait_reply(struct console *c, int timeout_ms,
 
 	pthread_mutex_lock(&c->lock);
 	rc = wait_locked(c, &c->replies, NULL, timeout_ms, ret, err);
-	if (rc == -ETIMEDOUT)
+	if (rc == -ETIMEDOUT || rc == -ECANCELED)
 		c->nr_late++;
 	pthread_mutex_unlock(&c->lock);
 	return rc;
@@ -272,6 +315,8 @@ static int send_line(struct console *c, char *line, size_t bytes)
 	line[bytes++] = '\n';
 	while (bytes) {
 		n = send(c->fd, line, bytes, MSG_NOSIGNAL);
+		if (n < 0 && errno == ENOTSOCK)
+			n = write(c->fd, line, bytes);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0) {

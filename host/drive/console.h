@@ -25,7 +25,8 @@ struct console;
 
 /**
  * console_create() - talk to the guest whose serial port is @fd.
- * @fd: a connected stream socket; owned on success, the caller's on failure.
+ * @fd: a connected stream socket, or a terminal in raw mode; owned on success,
+ *	the caller's on failure.
  * @log_path: every line is appended there; NULL = no log.
  */
 int console_create(int fd, const char *log_path, struct console **ret_console,
@@ -33,6 +34,21 @@ int console_create(int fd, const char *log_path, struct console **ret_console,
 
 /* Ends the reader and closes everything; NULL is fine. */
 void console_destroy(struct console *c);
+
+/**
+ * console_open() - talk to the guest whose serial port somebody else serves.
+ * @where: unix:PATH, tcp:HOST:PORT, or a path: of a socket or a terminal
+ *	(/dev/pts/N), which is put into raw mode.
+ * @log_path: as in console_create().
+ *
+ * Return: 0 or -errno, with a sentence.
+ */
+int console_open(const char *where, const char *log_path,
+		 struct console **ret_console, struct error *err);
+
+/* From now on every wait ends with -ECANCELED soon after @pending() is true;
+ * NULL: no more. @pending: any thread, takes no lock. */
+void console_set_pending(struct console *c, bool (*pending)(void));
 
 /**
  * console_command() - send a line, wait for its reply.

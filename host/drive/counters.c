@@ -2,6 +2,8 @@
 /* Step counters from outside. */
 #include "drive/counters.h"
 
+#include <errno.h>
+
 #include "drive/ram.h"
 
 static uint64_t load(const uint64_t *counter)
@@ -13,6 +15,8 @@ int counters_read(const struct counters *c, struct abi_vcpu *ret_vcpu)
 {
 	unsigned int i;
 
+	if (!c->mapped && !c->ram)
+		return -ENODATA;
 	if (!c->mapped)
 		return ram_read(c->ram, c->gpa, ret_vcpu,
 				c->nr_vcpus * sizeof(*ret_vcpu));

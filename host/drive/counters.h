@@ -13,7 +13,7 @@ struct ram;
 
 struct counters {
 	const struct abi_vcpu *mapped; /* the same pages, or NULL: */
-	const struct ram *ram; /* read from here, */
+	const struct ram *ram; /* read from here; NULL = cannot be seen */
 	uint64_t gpa; /* at this address */
 	unsigned int nr_vcpus; /* 1..ABI_MAX_VCPUS */
 };
@@ -24,7 +24,7 @@ struct counters {
  *	in, each read whole. Untouched where the process is gone.
  *
  * A mapped read costs nanoseconds, the other a system call.
- * Return: 0 or what ram_read() said.
+ * Return: 0, what ram_read() said, or -ENODATA if nobody can see them.
  */
 int counters_read(const struct counters *c, struct abi_vcpu *ret_vcpu);
 

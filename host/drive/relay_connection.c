@@ -43,14 +43,20 @@ static unsigned int unacked_bytes(const struct relay_end *end)
 	return bytes > 0 ? (unsigned int)bytes : 0;
 }
 
-void relay_reset_on_close(int fd)
+static bool is_tcp(int fd)
 {
-	struct linger linger = { .l_onoff = 1 };
 	int domain = AF_UNIX;
 	socklen_t bytes = sizeof(domain);
 
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
-	if (domain != AF_UNIX)
+	return domain != AF_UNIX;
+}
+
+void relay_reset_on_close(int fd)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	if (is_tcp(fd))
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
@@ -138,16 +144,26 @@ static void grow_send_buffer(const struct relay_end *end)
 			   sizeof(bytes));
 }
 
+/*
+ * The source's own connection has the congestion control that the host is set
+ * to; a second one of the kind that paces (BBR) on the way from here would only
+ * be the relay's own brake, and twice its CPU time. Every kernel allows reno.
+ */
+static void tune_tcp(int fd)
+{
+	static const char congestion[] = "reno";
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
+		   sizeof(congestion) - 1);
+}
+
 static void dialled(struct relay *r, struct relay_connection_state *c)
 {
-	int one = 1, domain = AF_UNIX;
-	socklen_t bytes = sizeof(domain);
-
-	getsockopt(c->far.fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
-	c->far.tcp = domain != AF_UNIX;
+	c->far.tcp = is_tcp(c->far.fd);
 	if (c->far.tcp)
-		setsockopt(c->far.fd, IPPROTO_TCP, TCP_NODELAY, &one,
-			   sizeof(one));
+		tune_tcp(c->far.fd);
 	grow_send_buffer(&c->far);
 	c->far.can_read = c->far.can_write = true;
 	c->phase = RELAY_OPEN;
@@ -260,12 +276,10 @@ void relay_connection_turn(struct relay *r, struct relay_connection_state *c)
 
 static void init_near(struct relay_end *near, int fd)
 {
-	int one = 1;
-
 	near->fd = fd;
-	/* Only TCP has it. */
-	near->tcp =
-		!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	near->tcp = is_tcp(fd);
+	if (near->tcp)
+		tune_tcp(fd);
 	grow_send_buffer(near);
 	near->can_read = near->can_write = true;
 }

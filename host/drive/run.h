@@ -36,7 +36,20 @@ struct run_progress {
 	uint64_t elapsed_ns; /* of the migration */
 };
 
+/* Two machines that run already; source_qmp NULL = none. */
+struct run_attach {
+	/* unix:PATH, tcp:HOST:PORT, or a socket's path. */
+	const char *source_qmp, *target_qmp;
+	/* Likewise, or a terminal; NULL = none. */
+	const char *source_console, *target_console;
+	/* Where the target listens and the source connects; NULL = ours. */
+	const char *uri;
+	bool keep; /* the workload that runs already, not run_settings' */
+	bool (*pending)(void); /* true: interrupted */
+};
+
 struct run_settings {
+	struct run_attach attach;
 	const char *dir; /* private, exists: sockets and logs */
 	enum drive_kind kind;
 	struct drive_qemu qemu;
@@ -45,19 +58,24 @@ struct run_settings {
 	json_t *parameters; /* QEMU's, {NAME: VALUE}; NULL = none */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing;
+	struct drive_memory memory;
 	const char *kernel; /* file, or NULL: built in */
 	const void *image; /* the ELF that runs, to verify its segments */
 	size_t image_bytes;
 	struct workload workload;
-	const char *transport; /* "unix", "tcp" */
+	const char *transport; /* "unix", "tcp", "file" */
+	const char *snapshot; /* the file, to be kept; NULL = a private one */
+	unsigned int nr_channels; /* for pages; 1 = one for all */
 	bool relay; /* between the two: counts, and impairs as it is told */
+	bool relay_auto; /* nobody asked for one, nor for none */
+	bool relay_needed; /* the link is to be impaired */
 	struct relay_params relay_params; /* but for the addresses */
 	unsigned int cut_round; /* the relay cuts when it begins; 0 = never */
 	unsigned int stall_round; /* it lets nothing pass then, for */
 	uint64_t stall_ns; /* that long; 0 = never */
 	uint64_t max_bandwidth_bytes_per_s;
 	uint64_t downtime_limit_ns;
+	bool idle; /* the workload is stopped after the warm-up */
 	uint64_t warmup_ns; /* workload before the migration */
 	uint64_t after_ns; /* workload after it */
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */
@@ -80,6 +98,7 @@ struct run_integrity {
 	double coverage_pct;
 	uint64_t rewritten_pages; /* those */
 	double unseen_pct; /* and their share */
+	uint64_t guest_pages; /* compared by the guest's own `verify` */
 	uint64_t compared_bytes; /* the guest's own, with the source's */
 	char contradiction[160]; /* what the guest says otherwise now; "" */
 	uint64_t excluded_bytes[ABI_RAM_FIRMWARE + 1];
@@ -105,8 +124,12 @@ struct run_sample {
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
 	double brownout_ms;
 	double wire_bytes, state_bytes;
-	unsigned int nr_connections; /* by the relay; 0 = no relay */
+	double kernel_bytes; /* on the source's TCP connections */
+	char wire_reason[160]; /* why that is not known, or "" */
+	unsigned int nr_connections; /* 0 = nobody counted them */
 	double sampler_resolution_ms;
+	/* The target host's clock less the source's; 0 on one host. */
+	double clock_offset_us, clock_offset_error_us;
 	json_t *rounds; /* array, keys as in the result */
 	/* During the migration, but for the vCPUs; and every thread. */
 	double source_cpu_s, target_cpu_s;
@@ -121,6 +144,12 @@ struct run_sample {
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */
+	/* Of attached machines. */
+	bool state_unseen; /* vcpu_state could not be compared */
+	const char *accel; /* NULL = as in the settings */
+	unsigned int nr_vcpus; /* 0 = as in the settings, or not known */
+	char source_blind[200], target_blind[200]; /* why; "" = can be seen */
+	json_t *notes; /* array: sentences about what was not possible */
 	char state_names[256];
 	json_t *vmm_reported;
 	struct sabotage_result damage; /* done on purpose */

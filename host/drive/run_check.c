@@ -160,19 +160,14 @@ int run_check_running(struct run *r, struct drive_vm *vm,
 	return rc;
 }
 
-int run_check_after(struct run *r, struct drive_vm *vm,
-		    struct run_integrity *in, struct error *err)
+/* What can be seen of a machine that stands, or whose workload does. */
+static int check_seen(struct run *r, struct drive_vm *vm, bool mid_run,
+		      struct run_integrity *in, struct error *err)
 {
 	bool after = r->set->verify & RUN_VERIFY_AFTER;
 	struct guest_view view;
-	int rc;
+	int rc = read_view(vm, &view, err);
 
-	rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err, "stop");
-	if (!rc && after)
-		rc = console_command(vm->console, VERIFY_TIMEOUT_MS, NULL, err,
-				     "verify");
-	if (!rc)
-		rc = read_view(vm, &view, err);
 	if (rc)
 		return rc;
 	if (vm == &r->target)
@@ -182,12 +177,50 @@ int run_check_after(struct run *r, struct drive_vm *vm,
 	note_inline(&view, in);
 	run_expect_check(r, &view, false, in);
 	if (!rc && after) {
-		rc = look(r, vm, &view, false, in, err);
+		rc = look(r, vm, &view, mid_run, in, err);
 		if (vm == &r->target)
 			discount_rewritten(r, &view, in);
 		in->looks |= RUN_VERIFY_AFTER;
 	}
 	guest_view_exit(&view);
+	return rc;
+}
+
+/* The workload stops, and the guest looks at all of it. */
+static int halt_workload(struct run *r, struct drive_vm *vm,
+			 struct run_integrity *in, struct error *err)
+{
+	struct console_line line;
+	int rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err,
+				 "stop");
+
+	if (rc || !(r->set->verify & RUN_VERIFY_AFTER))
+		return rc;
+	rc = console_command(vm->console, VERIFY_TIMEOUT_MS, &line, err,
+			     "verify");
+	if (!rc && !console_number(&line, "pages", &in->guest_pages))
+		rc = error_set(err, -EPROTO,
+			       "the guest's answer to 'verify' makes no "
+			       "sense: %.300s",
+			       line.text);
+	return rc;
+}
+
+int run_check_after(struct run *r, struct drive_vm *vm,
+		    struct run_integrity *in, struct error *err)
+{
+	bool stop = run_may_stop(r, vm);
+	int rc = stop ? halt_workload(r, vm, in, err) : run_freeze(r, vm, err);
+
+	if (!rc)
+		rc = vm->blind ? run_check_blind(r, vm, in, err)
+			       : check_seen(r, vm, !stop, in, err);
+	/* Whatever was found: it is not ours to keep. */
+	if (!stop) {
+		int thawed = run_thaw(r, vm, rc ? NULL : err);
+
+		rc = rc ? rc : thawed;
+	}
 	return rc;
 }
 

@@ -16,8 +16,12 @@
 int run_expect_learn(struct run *r, struct error *err)
 {
 	struct guest_view view;
-	int rc = guest_view_read(&r->source.ram, r->source.control_gpa,
-				 r->source.control_bytes, &view, err);
+	int rc;
+
+	if (r->source.blind)
+		return 0;
+	rc = guest_view_read(&r->source.ram, r->source.control_gpa,
+			     r->source.control_bytes, &view, err);
 
 	if (rc)
 		return rc;
@@ -59,7 +63,7 @@ void run_expect_check(struct run *r, const struct guest_view *view, bool frozen,
 	const char *part = differing_part(&r->expected, &view->control);
 	unsigned int i;
 
-	if (in->contradiction[0])
+	if (in->contradiction[0] || r->source.blind)
 		return;
 	if (part) {
 		snprintf(in->contradiction, sizeof(in->contradiction),
@@ -134,9 +138,13 @@ int run_expect_compare(struct run *r, struct run_integrity *in,
 {
 	const struct abi_control *c = &r->expected;
 	struct findings found = FINDINGS_INIT;
-	uint8_t *buf = malloc(2 * (size_t)CHUNK_BYTES);
+	uint8_t *buf;
 	uint32_t i;
 	int rc;
+
+	if (r->source.blind)
+		return 0;
+	buf = malloc(2 * (size_t)CHUNK_BYTES);
 
 	if (!buf)
 		return error_set(err, -ENOMEM, "no memory");

@@ -80,11 +80,19 @@ static json_t *number_or_null(double value)
 	return isnan(value) ? json_null() : json_real(value);
 }
 
+static json_t *bytes_or_null(uint64_t from, uint64_t to)
+{
+	if (to == UINT64_MAX || to < from)
+		return json_null();
+	return json_integer((json_int_t)(to - from));
+}
+
 /* A VMM that lists no rounds of its own: as its events announced them. */
 static void take_announced_rounds(struct run *r)
 {
-	uint64_t wire =
-		isnan(r->out->wire_bytes) ? 0 : (uint64_t)r->out->wire_bytes;
+	uint64_t wire = isnan(r->out->wire_bytes)
+				? UINT64_MAX
+				: (uint64_t)r->out->wire_bytes;
 	unsigned int i;
 
 	for (i = 0; i < r->nr_rounds; i++) {
@@ -95,17 +103,12 @@ static void take_announced_rounds(struct run *r)
 
 		json_array_append_new(
 			r->out->rounds,
-			json_pack(
-				"{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
-				ms(r->begin.ns, this->ns), "duration_ms",
-				number_or_null(between(this->ns, end)),
-				"wire_bytes",
-				r->relay
-					? json_integer((
-						  json_int_t)(sent -
-							      this->wire_bytes))
-					: json_null(),
-				"pages", "zero_pages", "dirty_pages_after"));
+			json_pack("{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
+				  ms(r->begin.ns, this->ns), "duration_ms",
+				  number_or_null(between(this->ns, end)),
+				  "wire_bytes",
+				  bytes_or_null(this->wire_bytes, sent),
+				  "pages", "zero_pages", "dirty_pages_after"));
 	}
 }
 
@@ -187,36 +190,76 @@ static double cpu_s(const struct threads *t, const uint64_t cpu_ns[2])
 	return t->nr ? (double)(all > guest ? all - guest : 0) / 1e9 : NAN;
 }
 
-/* The relay's word goes before the engine's own channels. */
+/* The relay's word goes first, then the engine's own channels, then the
+ * kernel's. */
 static void take_wire(struct run *r)
 {
+	struct run_sample *o = r->out;
 	struct relay_stats stats;
 
-	r->out->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	o->wire_bytes = own_number(r->source_stats, "wire-bytes");
+	if (r->have_wire) {
+		o->kernel_bytes = (double)r->wire.bytes;
+		o->nr_connections = r->wire.nr_connections;
+		if (isnan(o->wire_bytes))
+			o->wire_bytes = o->kernel_bytes;
+	}
 	if (!r->relay)
 		return;
 	relay_stats(r->relay, &stats);
-	r->out->wire_bytes = (double)stats.forward.bytes;
-	r->out->nr_connections = stats.nr_connections;
+	o->wire_bytes = (double)stats.forward.bytes;
+	o->nr_connections = stats.nr_connections;
+}
+
+/* By arrival on one host; else by the hosts' own stamps, which are not late by
+ * the way to us, and what is known of their clocks. */
+static void take_downtime(struct run *r)
+{
+	struct run_sample *o = r->out;
+
+	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	if (!r->source.blind && !r->target.blind)
+		return;
+	if (!clock_offset_between(&r->source_clock, &r->target_clock,
+				  &o->clock_offset_us,
+				  &o->clock_offset_error_us)) {
+		o->clock_offset_us = o->clock_offset_error_us = NAN;
+		return;
+	}
+	if (r->stop_ns && r->resume_ns && r->stop_sent_us >= 0 &&
+	    r->resume_sent_us >= 0)
+		o->downtime_ms =
+			(double)(clock_offset_ours_ns(&r->target_clock,
+						      r->resume_sent_us) -
+				 clock_offset_ours_ns(&r->source_clock,
+						      r->stop_sent_us)) /
+			1e6;
+}
+
+/* Pieces that begin on one host's clock and end on another's are none. */
+static void drop_waterfall(struct run *r)
+{
+	if (r->source.blind || r->target.blind)
+		r->out->device_load_ms = r->out->first_step_ms = NAN;
 }
 
 void run_figures(struct run *r)
 {
 	struct run_sample *o = r->out;
-	uint64_t blackout;
+	uint64_t blackout, resolution;
 
 	o->total_ms = between(r->begin.ns, r->done_ns);
 	o->setup_ms = between(r->begin.ns, r->active_ns);
 	take_wire(r);
 	o->state_bytes = own_number(r->source_stats, "state-bytes");
-	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	take_downtime(r);
 	o->source_cpu_s = cpu_s(&r->source_threads, r->source_cpu_ns);
 	o->target_cpu_s = cpu_s(&r->target_threads, r->target_cpu_ns);
 	o->source_threads = r->source_threads;
 	o->target_threads = r->target_threads;
 	if (r->have_seen) {
-		o->sampler_resolution_ms =
-			(double)r->seen.longest_period_ns / 1e6;
+		if (sampler_resolution_ns(&r->seen, &resolution))
+			o->sampler_resolution_ms = (double)resolution / 1e6;
 		/* Held back for a look at its RAM, the target lost time that
 		 * no migration costs. */
 		if (!r->hold && sampler_blackout_ns(&r->seen, &blackout))
@@ -232,5 +275,6 @@ void run_figures(struct run *r)
 	if (!json_array_size(o->rounds))
 		take_announced_rounds(r);
 	take_waterfall(r);
+	drop_waterfall(r);
 	o->vmm_reported = json_incref(r->source_stats);
 }

@@ -3,6 +3,7 @@
 #ifndef VMFERRY_DRIVE_RUN_INTERNAL_H
 #define VMFERRY_DRIVE_RUN_INTERNAL_H
 
+#include "drive/clock_offset.h"
 #include "drive/run.h"
 #include "drive/sampler.h"
 #include "drive/threads.h"
@@ -16,11 +17,18 @@ struct run_mark {
 };
 
 struct relay;
+struct tcp_watch;
+
+/* What the kernel counted of the source's connections. */
+struct run_wire {
+	uint64_t bytes;
+	unsigned int nr_connections;
+};
 
 /* When a round began, and what had gone over the link by then. */
 struct run_round {
 	uint64_t ns;
-	uint64_t wire_bytes;
+	uint64_t wire_bytes; /* UINT64_MAX = nobody counts */
 };
 
 #define RUN_MAX_ROUNDS 256u
@@ -34,9 +42,21 @@ struct run {
 	char address[200]; /* where the target waits */
 	char link[200]; /* where the source connects: there, or the relay */
 	struct relay *relay; /* NULL = none */
+	int wire_fd; /* a copy of the source's socket; 0 = none */
+	struct tcp_watch *wire_watch; /* NULL = none */
+	struct run_wire wire; /* at the end, if it could be had */
+	bool have_wire;
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
 	bool hold; /* the target waits for our `cont` */
+	/* Of attached machines. */
+	bool attached;
+	bool owned; /* the workload is ours: it may be stopped */
+	bool planted; /* vcpu_state, at the source */
+	bool listening; /* the target does already */
+	uint64_t bad_before; /* pages, by the guest, before all this */
+	struct clock_offset source_clock, target_clock;
+	int64_t stop_sent_us, resume_sent_us; /* as stamped by the VMMs */
 	struct abi_control expected; /* the source's, before */
 	uint64_t final_steps[ABI_MAX_VCPUS]; /* of the source */
 	uint64_t tsc_hz;
@@ -61,6 +81,8 @@ int run_start_source(struct run *r, struct error *err);
 /* Its state planted, its counters found; the workload runs already. */
 int run_ready_source(struct run *r, struct error *err);
 int run_start_target(struct run *r, struct error *err);
+/* Its memory stays as it is from here on. */
+int run_stop_workload(struct drive_vm *vm, struct error *err);
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid);
 /* What a guest refuses once it works is no fault of the command line. */
 int run_not_usage(int rc);
@@ -74,6 +96,9 @@ int run_hop(struct run *r, struct error *err);
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);
+/* What run_set_up() sets: new objects. */
+json_t *run_capabilities(const struct run *r);
+json_t *run_parameters(const struct run *r);
 /* Start the migration and see it to its end. */
 int run_watch(struct run *r, struct error *err);
 
@@ -105,10 +130,47 @@ int run_sabotage(struct run *r, struct error *err);
 int run_score(struct run *r);
 
 /* run_link.c: the way between the two. */
+/* Is it no socket, but a file that the target loads when it is whole? */
+bool run_by_file(const struct run *r);
 int run_link_open(struct run *r, struct error *err);
 void run_link_close(struct run *r);
 /* Round 1, 2, ... has begun: mark it, and impair what is to be impaired. */
 void run_link_round(struct run *r, int64_t round, uint64_t now_ns);
+
+/* run_attached.c: what differs with machines that are not ours. */
+/* The steps of @vm's guest now; its time stays 0 where nobody can tell. */
+void run_mark(struct run *r, struct drive_vm *vm, const struct counters *count,
+	      struct run_mark *m);
+/* As drive_vm_sleep(), or -ECANCELED. */
+int run_sleep(struct run *r, struct drive_vm *vm, uint64_t deadline_ns,
+	      struct error *err);
+bool run_interrupted(const struct run *r);
+/* May @vm's workload be stopped? Else it is looked at as it stands. */
+bool run_may_stop(const struct run *r, const struct drive_vm *vm);
+/* Stop its vCPUs for a look, and let them go on. */
+int run_freeze(struct run *r, struct drive_vm *vm, struct error *err);
+int run_thaw(struct run *r, struct drive_vm *vm, struct error *err);
+/* Integrity of a machine that cannot be seen, by its guest's word. */
+int run_check_blind(struct run *r, struct drive_vm *vm,
+		    struct run_integrity *in, struct error *err);
+/* Has it made a step since it had @steps? Waits for a second. */
+bool run_goes_on(struct run *r, struct drive_vm *vm,
+		 const struct counters *count, uint64_t steps);
+/* A target whose guest has come may be seen only now. */
+void run_see_late(struct run *r);
+/* Ask both hosts for the time, unless it is one host: ours. */
+void run_look_at_clocks(struct run *r);
+/* A sentence for `warnings`. */
+void run_note(struct run *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* run_wire.c: what the kernel counts.
+ * @ret_uri: what the source is to migrate to. */
+int run_wire_open(struct run *r, const char **ret_uri, struct error *err);
+/* So far. -EAGAIN: there may be more to come; -ENOENT: nobody counts. */
+int run_wire_read(const struct run *r, struct run_wire *ret);
+/* Takes the last count, and lets go of the connection. */
+void run_wire_close(struct run *r);
 
 /* run_figures.c: from what was seen to the figures of the sample. */
 void run_figures(struct run *r);

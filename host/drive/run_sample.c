@@ -17,6 +17,7 @@ void run_sample_init(struct run_sample *o)
 		&o->guest_gap_ms,
 		&o->brownout_ms,
 		&o->wire_bytes,
+		&o->kernel_bytes,
 		&o->state_bytes,
 		&o->source_cpu_s,
 		&o->target_cpu_s,
@@ -41,11 +42,13 @@ void run_sample_init(struct run_sample *o)
 		*figures[i] = NAN;
 	o->tsc_ran = -1;
 	o->rounds = json_array();
+	o->notes = json_array();
 }
 
 void run_sample_exit(struct run_sample *o)
 {
 	json_decref(o->rounds);
+	json_decref(o->notes);
 	json_decref(o->vmm_reported);
 	findings_exit(&o->integrity.findings);
 	findings_exit(&o->source.integrity.findings);
@@ -64,6 +67,6 @@ static bool is_clean(const struct run_integrity *in)
 bool run_sample_clean(const struct run_sample *o)
 {
 	return o->completed && !o->guest_lost && !o->two_runners &&
-	       is_clean(&o->integrity) && o->state_compared &&
-	       !o->state_differing;
+	       is_clean(&o->integrity) &&
+	       (o->state_compared || o->state_unseen) && !o->state_differing;
 }

@@ -52,6 +52,12 @@ int run_start_workload(struct drive_vm *vm, const struct workload *workload,
 	return rc;
 }
 
+int run_stop_workload(struct drive_vm *vm, struct error *err)
+{
+	return run_not_usage(console_command(vm->console, REPLY_TIMEOUT_MS,
+					     NULL, err, "stop"));
+}
+
 void run_tell_child(const struct run *r, unsigned int slot, pid_t pid)
 {
 	if (r->set->child)
@@ -68,7 +74,7 @@ static void vm_params(const struct run *r, const char *name,
 		.dir = r->set->dir,
 		.ram_bytes = r->set->ram_bytes,
 		.nr_vcpus = r->set->nr_vcpus,
-		.backing = r->set->backing,
+		.memory = r->set->memory,
 		.kernel = r->set->kernel,
 	};
 }
@@ -131,7 +137,7 @@ int run_start_target(struct run *r, struct error *err)
 	vm_params(r, "target", &p);
 	if (r->set->qemu_target)
 		p.qemu.binary = r->set->qemu_target;
-	p.incoming = r->address;
+	p.incoming = run_by_file(r) ? "defer" : r->address;
 	p.paused = r->hold;
 	p.die_at = r->set->fault;
 	rc = drive_vm_start(&p, &r->target, err);

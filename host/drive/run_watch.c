@@ -10,13 +10,15 @@
 #include "qmp/client.h"
 
 #define LOOK_PERIOD_NS (100 * NSEC_PER_MSEC)
+/* It counts into the downtime. */
+#define LOAD_PERIOD_NS NSEC_PER_MSEC
 /* A cancelled migration that takes longer to end never will. */
 #define CANCEL_TIMEOUT_NS (30 * NSEC_PER_SEC)
 
 /* QEMU reads 0 as "send nothing": this is more than any link. */
 #define QEMU_NO_LIMIT_BYTES_PER_S (1ll << 40)
 
-static json_t *parameters(const struct run *r)
+json_t *run_parameters(const struct run *r)
 {
 	const struct run_settings *s = r->set;
 	json_int_t limit = (json_int_t)s->max_bandwidth_bytes_per_s;
@@ -32,6 +34,9 @@ static json_t *parameters(const struct run *r)
 					      (json_int_t)s->sabotage.count,
 					      "seed",
 					      (json_int_t)s->sabotage.seed));
+	if (s->nr_channels > 1)
+		json_object_set_new(o, "multifd-channels",
+				    json_integer(s->nr_channels));
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
 		json_object_update(o, s->parameters);
@@ -43,12 +48,14 @@ static json_t *capability(const char *name, bool state)
 	return json_pack("{s:s, s:b}", "capability", name, "state", state);
 }
 
-static json_t *capabilities(const struct run *r)
+json_t *run_capabilities(const struct run *r)
 {
 	json_t *list = json_array(), *state;
 	const char *name;
 
 	json_array_append_new(list, capability("events", true));
+	if (r->set->nr_channels > 1)
+		json_array_append_new(list, capability("multifd", true));
 	json_object_foreach (r->set->capabilities, name, state)
 		json_array_append_new(list,
 				      capability(name, json_is_true(state)));
@@ -58,13 +65,20 @@ static json_t *capabilities(const struct run *r)
 static int set_up(struct run *r, struct drive_vm *vm, struct error *err)
 {
 	int rc = drive_vm_execute(vm, "migrate-set-capabilities",
-				  capabilities(r), NULL, err);
+				  run_capabilities(r), NULL, err);
 
 	if (!rc)
 		rc = drive_vm_execute(vm, "migrate-set-parameters",
-				      parameters(r), NULL, err);
+				      run_parameters(r), NULL, err);
 	/* Refused by name: the user's word was wrong for this VMM. */
 	return rc == -EREMOTEIO ? -EINVAL : rc;
+}
+
+static int listen_at(struct run *r, struct error *err)
+{
+	return drive_vm_execute(&r->target, "migrate-incoming",
+				json_pack("{s:s}", "uri", r->address), NULL,
+				err);
 }
 
 int run_set_up(struct run *r, struct error *err)
@@ -75,11 +89,22 @@ int run_set_up(struct run *r, struct error *err)
 	if (rc || r->set->kind != DRIVE_QEMU)
 		return rc;
 	rc = set_up(r, &r->target, err);
-	if (!rc)
-		rc = drive_vm_execute(&r->target, "migrate-incoming",
-				      json_pack("{s:s}", "uri", r->address),
-				      NULL, err);
-	return rc;
+	return rc || r->attached ? rc : listen_at(r, err);
+}
+
+/* A machine of somebody else's listens no longer than it must. */
+static int set_up_attached(struct run *r, struct error *err)
+{
+	int rc = 0;
+
+	if (!r->attached)
+		return 0;
+	if (r->hold)
+		rc = drive_vm_execute(&r->target, "stop", NULL, NULL, err);
+	if (rc || r->listening)
+		return rc;
+	rc = listen_at(r, err);
+	return rc == -EREMOTEIO ? -ENODEV : rc;
 }
 
 static uint64_t number(json_t *object, const char *key)
@@ -144,6 +169,14 @@ static void note_round(struct run *r, const struct qmp_event *event)
 	run_link_round(r, round, event->arrived_ns);
 }
 
+static void note_stop(struct run *r, const struct qmp_event *event)
+{
+	r->stop_ns = event->arrived_ns;
+	r->stop_sent_us = event->sent_us;
+	if (r->sampler)
+		sampler_hurry(r->sampler);
+}
+
 /* Takes what the source has said by then, or waits for its next word. */
 static void listen_until(struct run *r, uint64_t deadline_ns)
 {
@@ -156,7 +189,7 @@ static void listen_until(struct run *r, uint64_t deadline_ns)
 		else if (!strcmp(event.name, "MIGRATION_PASS"))
 			note_round(r, &event);
 		else if (!strcmp(event.name, "STOP"))
-			r->stop_ns = event.arrived_ns;
+			note_stop(r, &event);
 		qmp_event_exit(&event);
 		deadline_ns = 0;
 	}
@@ -190,7 +223,8 @@ static int wait_end(struct run *r, struct error *err)
 		show(r, r->source_stats);
 		if (ended(r->source_stats))
 			break;
-		if (clock_now_ns() > deadline) {
+		if (clock_now_ns() > deadline ||
+		    (!cancelled && run_interrupted(r))) {
 			if (cancelled)
 				return error_set(err, -ETIMEDOUT,
 						 "the source does not end a "
@@ -228,7 +262,7 @@ static void explain_failure(struct run *r)
 
 /* Arrival of the newest event of that name; 0 = there was none. */
 static uint64_t take_event(struct drive_vm *vm, const char *name,
-			   uint64_t deadline_ns)
+			   uint64_t deadline_ns, int64_t *ret_sent_us)
 {
 	struct qmp_event event;
 	uint64_t arrived = 0;
@@ -236,33 +270,100 @@ static uint64_t take_event(struct drive_vm *vm, const char *name,
 	while (!qmp_client_wait_event(vm->qmp, name, arrived ? 0 : deadline_ns,
 				      &event)) {
 		arrived = event.arrived_ns;
+		*ret_sent_us = event.sent_us;
 		qmp_event_exit(&event);
 	}
 	return arrived;
 }
 
-int run_watch(struct run *r, struct error *err)
+static int await_resume(struct run *r, struct error *err)
 {
-	uint64_t patience;
-	int rc;
+	uint64_t patience = clock_now_ns() + 5 * NSEC_PER_SEC;
+	char status[32] = "";
 
+	if (r->hold)
+		return 0;
+	r->resume_ns =
+		take_event(&r->target, "RESUME", patience, &r->resume_sent_us);
+	if (r->resume_ns || !r->attached)
+		return 0;
+	drive_vm_status(&r->target, status, NULL);
+	if (strcmp(status, "paused") && strcmp(status, "prelaunch"))
+		return 0;
+	return error_set(err, -EIO,
+			 "the target has it all and stays paused: it was "
+			 "started with -S or --paused; 'cont' lets it run");
+}
+
+/* The file is whole: the target loads it, to the end. */
+static int load_file(struct run *r, struct error *err)
+{
+	uint64_t deadline = clock_now_ns() + r->set->timeout_ns;
+	json_t *stats = NULL;
+	bool done = false;
+	int rc = drive_vm_execute(&r->target, "migrate-incoming",
+				  json_pack("{s:s}", "uri", r->address), NULL,
+				  err);
+
+	while (!rc && !done) {
+		rc = drive_vm_execute(&r->target, "query-migrate", NULL, &stats,
+				      err);
+		if (rc)
+			break;
+		done = ended(stats);
+		json_decref(stats);
+		if (!done && clock_now_ns() > deadline)
+			return error_set(err, -ETIMEDOUT,
+					 "the target does not finish loading");
+		if (!done)
+			clock_sleep_until_ns(clock_now_ns() + LOAD_PERIOD_NS);
+	}
+	look_at_threads(r, false);
+	return rc;
+}
+
+static int watch(struct run *r, struct error *err)
+{
+	const char *uri;
+	int rc = set_up_attached(r, err);
+
+	if (rc)
+		return rc;
 	qmp_client_drain_events(r->source.qmp);
 	look_at_threads(r, true);
-	r->begin.steps = counters_steps(&r->source_count);
+	run_mark(r, &r->source, &r->source_count, &r->begin);
 	r->begin.ns = clock_now_ns();
-	rc = drive_vm_execute(&r->source, "migrate",
-			      json_pack("{s:s}", "uri", r->link), NULL, err);
+	rc = run_wire_open(r, &uri, err);
+	if (!rc)
+		rc = drive_vm_execute(&r->source, "migrate",
+				      json_pack("{s:s}", "uri", uri), NULL,
+				      err);
 	if (!rc)
 		rc = wait_end(r, err);
+	if (!rc && run_interrupted(r))
+		rc = error_set(err, -ECANCELED, "interrupted");
 	if (rc)
 		return rc;
 	if (!r->out->completed) {
 		explain_failure(r);
 		return 0;
 	}
-	patience = clock_now_ns() + 5 * NSEC_PER_SEC;
-	if (!r->hold)
-		r->resume_ns = take_event(&r->target, "RESUME", patience);
+	if (run_by_file(r)) {
+		rc = load_file(r, err);
+		if (rc)
+			return rc;
+	}
+	rc = await_resume(r, err);
+	if (rc)
+		return rc;
 	return drive_vm_execute(&r->target, "query-migrate", NULL,
 				&r->target_stats, err);
+}
+
+int run_watch(struct run *r, struct error *err)
+{
+	int rc = watch(r, err);
+
+	run_wire_close(r);
+	return rc;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* The kernel's header: glibc's tcp_info ends before the byte counts. */
@@ -38,6 +39,25 @@ static uint64_t less(uint64_t bytes, unsigned int n)
 	return bytes > n ? bytes - n : 0;
 }
 
+int tcp_info_parse(const void *info_bytes, size_t bytes, bool connected,
+		   struct tcp_counts *ret_counts)
+{
+	struct tcp_info info = { 0 };
+
+	if (bytes < offsetof(struct tcp_info, tcpi_reord_seen))
+		return -ENODATA;
+	memcpy(&info, info_bytes, bytes < sizeof(info) ? bytes : sizeof(info));
+	ret_counts->acked_bytes =
+		less(info.tcpi_bytes_acked,
+		     connected + has_acked_fin(info.tcpi_state));
+	ret_counts->received_bytes = less(info.tcpi_bytes_received,
+					  has_received_fin(info.tcpi_state));
+	ret_counts->sent_bytes = info.tcpi_bytes_sent;
+	ret_counts->repeated_bytes = info.tcpi_bytes_retrans;
+	ret_counts->rtt_ns = info.tcpi_rtt * 1000ull;
+	return 0;
+}
+
 int tcp_info_read(int fd, bool connected, struct tcp_counts *ret_counts)
 {
 	struct tcp_info info = { 0 };
@@ -51,15 +71,5 @@ int tcp_info_read(int fd, bool connected, struct tcp_counts *ret_counts)
 		return -EOPNOTSUPP;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes))
 		return -errno;
-	if (bytes < offsetof(struct tcp_info, tcpi_reord_seen))
-		return -ENODATA;
-	ret_counts->acked_bytes =
-		less(info.tcpi_bytes_acked,
-		     connected + has_acked_fin(info.tcpi_state));
-	ret_counts->received_bytes = less(info.tcpi_bytes_received,
-					  has_received_fin(info.tcpi_state));
-	ret_counts->sent_bytes = info.tcpi_bytes_sent;
-	ret_counts->repeated_bytes = info.tcpi_bytes_retrans;
-	ret_counts->rtt_ns = info.tcpi_rtt * 1000ull;
-	return 0;
+	return tcp_info_parse(&info, bytes, connected, ret_counts);
 }

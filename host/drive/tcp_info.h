@@ -4,6 +4,7 @@
 #define VMFERRY_DRIVE_TCP_INFO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct tcp_counts {
@@ -28,5 +29,9 @@ struct tcp_counts {
  * Source: include/uapi/linux/tcp.h; RFC 4898, tcpEStatsAppHCThruOctetsAcked.
  */
 int tcp_info_read(int fd, bool connected, struct tcp_counts *ret_counts);
+
+/* The same of a struct tcp_info that the kernel gave otherwise; -ENODATA. */
+int tcp_info_parse(const void *info, size_t bytes, bool connected,
+		   struct tcp_counts *ret_counts);
 
 #endif

@@ -126,6 +126,8 @@ static int explain_death(struct drive_vm *vm, int rc, struct error *err)
 	char words[400];
 	int status;
 
+	if (vm->attached)
+		return rc;
 	if (!reap(vm, 500) || vm->wait_status == -1)
 		return rc;
 	status = vm->wait_status;
@@ -152,7 +154,9 @@ static int refusal(const struct drive_vm *vm, int rc, const char *words)
 	if (vm->kind != &drive_qemu || vm->wait_status == -1 ||
 	    !WIFEXITED(vm->wait_status) || WEXITSTATUS(vm->wait_status) != 1)
 		return rc;
-	return strstr(words, "KVM") ? -ENODEV : -EINVAL;
+	/* No KVM, or not enough huge pages. */
+	return strstr(words, "KVM") || strstr(words, "backing store") ? -ENODEV
+								      : -EINVAL;
 }
 
 static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,
@@ -246,7 +250,7 @@ int drive_vm_map(struct drive_vm *vm, const struct drive_vm *like,
 	return 0;
 }
 
-void drive_vm_stop(struct drive_vm *vm)
+static void end_process(struct drive_vm *vm)
 {
 	if (vm->pid && vm->qmp) {
 		drive_vm_cpu_ns(vm);
@@ -257,6 +261,17 @@ void drive_vm_stop(struct drive_vm *vm)
 			kill(vm->pid, SIGKILL);
 		reap(vm, 60000);
 	}
+}
+
+bool drive_vm_is_gone(struct drive_vm *vm)
+{
+	return vm->attached ? qmp_client_status(vm->qmp) != 0 : !vm->pid;
+}
+
+void drive_vm_stop(struct drive_vm *vm)
+{
+	if (!vm->attached)
+		end_process(vm);
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);
 	if (vm->control)
@@ -335,6 +350,10 @@ int drive_vm_counters(const struct drive_vm *vm, const struct drive_vm *like,
 	uint32_t offset;
 	int rc;
 
+	if (vm->blind) {
+		*ret_counters = (struct counters){ .ram = NULL };
+		return 0;
+	}
 	like = like ? like : vm;
 	rc = guest_view_read(&like->ram, like->control_gpa, like->control_bytes,
 			     &view, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VMM process that the driver started, mini VMM or QEMU: its QMP, its guest's
- * console, and its memory seen from outside.
+ * A VMM process, mini VMM or QEMU, that the driver started or found: its QMP,
+ * its guest's console, and its memory seen from outside.
  */
 #ifndef VMFERRY_DRIVE_VM_H
 #define VMFERRY_DRIVE_VM_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/backing.h"
 #include "base/error.h"
 #include "drive/counters.h"
 #include "drive/ram.h"
@@ -36,6 +37,15 @@ struct drive_qemu {
 	enum qemu_media media; /* what drive_vm_params.kernel is */
 };
 
+/* What guest memory is made of, and how KVM logs writes to it. */
+struct drive_memory {
+	enum backing_kind kind;
+	const char *path; /* of BACKING_FILE */
+	uint64_t page_bytes;
+	bool prealloc;
+	bool ring; /* dirty ring instead of the bitmap */
+};
+
 struct drive_vm_params {
 	enum drive_kind kind;
 	struct drive_qemu qemu;
@@ -43,7 +53,7 @@ struct drive_vm_params {
 	const char *dir; /* where its log goes; exists */
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	const char *backing; /* "anon", "memfd" */
+	struct drive_memory memory;
 	/* An ELF file, or what else QEMU boots from; mini: NULL = the
 	 * built-in guest. */
 	const char *kernel;
@@ -55,7 +65,12 @@ struct drive_vm_params {
 struct drive_vm {
 	const struct drive_kind_ops *kind;
 	char name[16];
-	pid_t pid; /* 0 = none or reaped */
+	/* Somebody else's: never ended, never reaped. */
+	bool attached;
+	/* Its memory cannot be seen from here, and why. */
+	bool blind;
+	char blind_why[200];
+	pid_t pid; /* 0 = none, reaped, or not known to be the VMM */
 	int wait_status; /* of waitpid(), once it is reaped; else -1 */
 	uint64_t started_ns; /* just before fork */
 	uint64_t cpu_ns; /* its CPU time when it was last asked */
@@ -90,9 +105,13 @@ int drive_vm_map(struct drive_vm *vm, const struct drive_vm *like,
 /**
  * drive_vm_stop() - end the process, gently then by force, and clean up.
  *
- * Does nothing to a zeroed @vm. No process is left when it returns.
+ * Does nothing to a zeroed @vm. No process is left when it returns, but for an
+ * attached one, which is only let go.
  */
 void drive_vm_stop(struct drive_vm *vm);
+
+/* Is it no more? */
+bool drive_vm_is_gone(struct drive_vm *vm);
 
 /* QMP with a limit of 20 s. @ret_value may be NULL. */
 int drive_vm_execute(struct drive_vm *vm, const char *command, json_t *args,
@@ -120,7 +139,8 @@ int drive_vm_sleep(struct drive_vm *vm, uint64_t deadline_ns,
 /**
  * drive_vm_counters() - where its guest counts.
  * @like: as in drive_vm_map(): the machine whose control area can be read.
- * @ret_counters: valid as long as @vm; untouched on failure.
+ * @ret_counters: valid as long as @vm; untouched on failure. Of a blind @vm
+ *	all zero: counters_read() says so then.
  * @ret_tsc_hz: the guest's; may be NULL.
  *
  * Return: 0, or what guest_view_read() said.

@@ -19,11 +19,19 @@ static const char *program(const struct drive_vm_params *p)
 static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		      int qmp_fd, int serial_fd)
 {
+	const struct drive_memory *m = &p->memory;
+
 	drive_args_add(a, "vmferry");
 	drive_args_add(a, "vmm");
 	drive_args_add(a, "--ram=%" PRIu64, p->ram_bytes);
 	drive_args_add(a, "--cpus=%u", p->nr_vcpus);
-	drive_args_add(a, "--backing=%s", p->backing);
+	drive_args_add(a, "--backing=%s%s%s", backing_names[m->kind],
+		       m->path ? ":" : "", m->path ? m->path : "");
+	drive_args_add(a, "--page-size=%" PRIu64, m->page_bytes);
+	if (m->prealloc)
+		drive_args_add(a, "--prealloc=on");
+	if (m->ring)
+		drive_args_add(a, "--dirty=ring");
 	drive_args_add(a, "--qmp=fd:%d", qmp_fd);
 	drive_args_add(a, "--serial=fd:%d", serial_fd);
 	/* A target gets its guest from the source. */

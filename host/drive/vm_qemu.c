@@ -22,18 +22,48 @@ static bool is_kvm(const struct drive_vm_params *p)
 	return !strcmp(p->qemu.accel, "kvm");
 }
 
+/* Its own RAM is anonymous, and asks for transparent huge pages; all else is a
+ * backend of the same size. Returns: is there one? */
+static bool add_memory(struct drive_args *a, const struct drive_vm_params *p)
+{
+	const struct drive_memory *m = &p->memory;
+	const char *prealloc = m->prealloc ? ",prealloc=on" : "";
+	char size[32], huge[64] = "";
+
+	if (m->kind == BACKING_THP && !m->prealloc)
+		return false;
+	snprintf(size, sizeof(size), "size=%" PRIu64, p->ram_bytes);
+	if (backing_is_pooled(m->kind, m->page_bytes))
+		snprintf(huge, sizeof(huge), ",hugetlb=on,hugetlbsize=%" PRIu64,
+			 m->page_bytes);
+	drive_args_add(a, "-object");
+	if (m->kind == BACKING_THP)
+		drive_args_add(a, "memory-backend-ram,id=ram,%s%s", size,
+			       prealloc);
+	else if (m->kind == BACKING_FILE)
+		drive_args_add(a,
+			       "memory-backend-file,id=ram,%s,mem-path=%s,"
+			       "share=on%s",
+			       size, m->path, prealloc);
+	else
+		drive_args_add(a, "memory-backend-memfd,id=ram,%s,share=on%s%s",
+			       size, huge, prealloc);
+	return true;
+}
+
 /* A versioned machine only where QEMU has such: pc-q35-7.2, pc-i440fx-7.2. */
 static void add_machine(struct drive_args *a, const struct drive_vm_params *p)
 {
 	const char *machine = p->qemu.machine, *version = p->qemu.version;
+	const char *ram = add_memory(a, p) ? ",memory-backend=ram" : "";
 
 	drive_args_add(a, "-machine");
 	if (version && !strcmp(machine, "q35"))
-		drive_args_add(a, "pc-q35-%s", version);
+		drive_args_add(a, "pc-q35-%s%s", version, ram);
 	else if (version && !strcmp(machine, "pc"))
-		drive_args_add(a, "pc-i440fx-%s", version);
+		drive_args_add(a, "pc-i440fx-%s%s", version, ram);
 	else
-		drive_args_add(a, "%s", machine);
+		drive_args_add(a, "%s%s", machine, ram);
 }
 
 static void arguments(struct drive_args *a, const struct drive_vm_params *p,
@@ -50,7 +80,8 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "none");
 	add_machine(a, p);
 	drive_args_add(a, "-accel");
-	drive_args_add(a, "%s", p->qemu.accel);
+	drive_args_add(a, "%s%s", p->qemu.accel,
+		       p->memory.ring ? ",dirty-ring-size=65536" : "");
 	drive_args_add(a, "-cpu");
 	drive_args_add(a, "%s",
 		       p->qemu.cpu ? p->qemu.cpu
@@ -156,8 +187,13 @@ static int map_by_guest(struct drive_vm *vm, struct error *err)
 	struct console_line line;
 	struct guest_view view;
 	uint64_t hva;
-	int rc = console_wait_event(vm->console, "control", 1000, &line, err);
+	int rc;
 
+	/* Who comes later must ask for it. */
+	rc = vm->attached
+		     ? console_command(vm->console, 5000, &line, err, "control")
+		     : console_wait_event(vm->console, "control", 1000, &line,
+					  err);
 	if (rc)
 		return rc;
 	if (!console_number(&line, "gpa", &vm->control_gpa) ||

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -86,6 +87,37 @@ static int do_query_memory(void *ctx, struct qmp_call *call, json_t *args,
 	return 0;
 }
 
+/* The clock that stamps the events: for who must compare it with another. */
+static int do_query_clock(void *ctx, struct qmp_call *call, json_t *args,
+			  json_t **ret_value, struct qmp_error *err)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret_value = json_pack("{s:I}", "realtime-us",
+			       (json_int_t)now.tv_sec * 1000000 +
+				       now.tv_nsec / 1000);
+	return 0;
+}
+
+/* Of "fd:NAME", parked with getfd; else -1. */
+static int take_fd(struct qmp_call *call, const char *uri, int *ret_fd,
+		   struct qmp_error *err)
+{
+	int fd;
+
+	if (strncmp(uri, "fd:", 3))
+		return 0;
+	fd = qmp_call_take_fd(call, uri + 3);
+	if (fd < 0)
+		return qmp_error_set(err, -ENOENT,
+				     "No file descriptor named '%s': pass it "
+				     "with getfd first",
+				     uri + 3);
+	*ret_fd = fd;
+	return 0;
+}
+
 static int do_migrate(void *ctx, struct qmp_call *call, json_t *args,
 		      json_t **ret_value, struct qmp_error *err)
 {
@@ -93,15 +125,9 @@ static int do_migrate(void *ctx, struct qmp_call *call, json_t *args,
 	struct machine *m = ctx;
 	int fd = -1, rc;
 
-	if (!strncmp(uri, "fd:", 3)) {
-		fd = qmp_call_take_fd(call, uri + 3);
-		if (fd < 0)
-			return qmp_error_set(err, -ENOENT,
-					     "No file descriptor named '%s': "
-					     "pass it with getfd first",
-					     uri + 3);
-	}
-	rc = migration_start(m, uri, fd, &err->desc);
+	rc = take_fd(call, uri, &fd, err);
+	if (!rc)
+		rc = migration_start(m, uri, fd, &err->desc);
 	if (rc && fd >= 0)
 		close(fd);
 	return rc;
@@ -110,9 +136,15 @@ static int do_migrate(void *ctx, struct qmp_call *call, json_t *args,
 static int do_migrate_incoming(void *ctx, struct qmp_call *call, json_t *args,
 			       json_t **ret_value, struct qmp_error *err)
 {
-	return migration_listen(ctx,
-				json_string_value(json_object_get(args, "uri")),
-				&err->desc);
+	const char *uri = json_string_value(json_object_get(args, "uri"));
+	int rc, fd = -1;
+
+	rc = take_fd(call, uri, &fd, err);
+	if (!rc)
+		rc = migration_listen(ctx, uri, fd, &err->desc);
+	if (rc && fd >= 0)
+		close(fd);
+	return rc;
 }
 
 static int do_migrate_cancel(void *ctx, struct qmp_call *call, json_t *args,
@@ -126,6 +158,15 @@ static int do_query_migrate(void *ctx, struct qmp_call *call, json_t *args,
 {
 	*ret_value = migration_query(ctx);
 	return 0;
+}
+
+static bool *capability(struct machine *m, const char *name)
+{
+	if (!strcmp(name, "events"))
+		return &m->migration.events;
+	if (!strcmp(name, "multifd"))
+		return &m->migration.several;
+	return NULL;
 }
 
 static int do_set_capabilities(void *ctx, struct qmp_call *call, json_t *args,
@@ -144,13 +185,13 @@ static int do_set_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 			return qmp_error_set(err, -EINVAL,
 					     "a capability is {'capability': "
 					     "NAME, 'state': BOOL}");
-		if (strcmp(name, "events"))
+		if (!capability(m, name))
 			return qmp_error_set(err, -EINVAL,
 					     "Parameter 'capability' does not "
 					     "accept value '%s'",
 					     name);
 		pthread_mutex_lock(&m->lock);
-		m->migration.events = state;
+		*capability(m, name) = state;
 		pthread_mutex_unlock(&m->lock);
 	}
 	return 0;
@@ -160,13 +201,13 @@ static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 				 json_t **ret_value, struct qmp_error *err)
 {
 	struct machine *m = ctx;
-	bool events;
 
 	pthread_mutex_lock(&m->lock);
-	events = m->migration.events;
+	*ret_value =
+		json_pack("[{s:s, s:b}, {s:s, s:b}]", "capability", "events",
+			  "state", m->migration.events, "capability", "multifd",
+			  "state", m->migration.several);
 	pthread_mutex_unlock(&m->lock);
-	*ret_value = json_pack("[{s:s, s:b}]", "capability", "events", "state",
-			       events);
 	return 0;
 }
 
@@ -192,7 +233,9 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	json_t *bandwidth = json_object_get(args, "max-bandwidth");
 	json_t *downtime = json_object_get(args, "downtime-limit");
 	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
+	json_t *channels = json_object_get(args, "multifd-channels");
 	json_int_t ms = json_integer_value(downtime);
+	json_int_t nr = json_integer_value(channels);
 	int rc = 0;
 
 	if (downtime && ms > 2000000)
@@ -200,7 +243,14 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 				     "Parameter 'downtime-limit' expects an "
 				     "integer in the range of 0 to 2000000 "
 				     "milliseconds");
+	if (channels && (nr < 2 || nr > MIGRATE_MAX_CHANNELS))
+		return qmp_error_set(err, -EINVAL,
+				     "Parameter 'multifd-channels' expects a "
+				     "value between 2 and %u",
+				     MIGRATE_MAX_CHANNELS);
 	pthread_mutex_lock(&m->lock);
+	if (channels)
+		m->migration.nr_channels = (unsigned int)nr;
 	if (skip)
 		rc = set_skip(m, skip, err);
 	if (!rc && bandwidth)
@@ -219,13 +269,16 @@ static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
 {
 	struct machine *m = ctx;
 	struct migrate_params p;
+	unsigned int nr;
 
 	pthread_mutex_lock(&m->lock);
 	p = m->migration.params;
+	nr = m->migration.nr_channels;
 	pthread_mutex_unlock(&m->lock);
 	*ret_value = json_pack(
-		"{s:I, s:I}", "max-bandwidth",
-		(json_int_t)p.max_bandwidth_bytes_per_s, "downtime-limit",
+		"{s:I, s:I, s:I}", "multifd-channels", (json_int_t)nr,
+		"max-bandwidth", (json_int_t)p.max_bandwidth_bytes_per_s,
+		"downtime-limit",
 		(json_int_t)(p.downtime_limit_ns / NSEC_PER_MSEC));
 	return 0;
 }
@@ -243,6 +296,7 @@ static const struct qmp_arg capability_args[] = {
 static const struct qmp_arg parameter_args[] = {
 	{ "max-bandwidth", QMP_ARG_SIZE, true },
 	{ "downtime-limit", QMP_ARG_SIZE, true },
+	{ "multifd-channels", QMP_ARG_SIZE, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },
 };
@@ -261,6 +315,7 @@ const struct qmp_command machine_commands[] = {
 	{ "query-status", do_query_status, NULL },
 	{ "quit", do_quit, NULL },
 	{ "stop", do_stop, NULL },
+	{ "x-query-clock", do_query_clock, NULL },
 	{ "x-query-memory", do_query_memory, NULL },
 	{ NULL, NULL, NULL },
 };

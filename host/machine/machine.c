@@ -3,21 +3,17 @@
 #include "machine/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "control.h"
 #include "machine/state.h"
-#include "vmm/loader.h"
 
 static const char *const run_state_names[] = {
 	[RUN_PRELAUNCH] = "prelaunch",
@@ -135,85 +131,6 @@ static const struct vm_events events = {
 	.serial_room = serial_port_room,
 };
 
-static int read_file(const char *path, void **ret_data, size_t *ret_bytes,
-		     struct error *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st = { .st_size = 0 };
-	void *map = MAP_FAILED;
-
-	if (fd < 0 || fstat(fd, &st))
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode) || !st.st_size)
-		rc = -ENOEXEC;
-	else
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
-			   0);
-	if (!rc && map == MAP_FAILED)
-		rc = -errno;
-	if (fd >= 0)
-		close(fd);
-	if (rc)
-		return error_set(err, -EINVAL,
-				 "cannot read the kernel '%s': %s", path,
-				 strerror(-rc));
-	*ret_data = map;
-	*ret_bytes = (size_t)st.st_size;
-	return 0;
-}
-
-/* What the host tells the guest before it runs. */
-static void preset_control(struct machine *m)
-{
-	const struct guestmem_region *r =
-		guestmem_region(vm_memory(m->vm), "control");
-	struct abi_control *c = (struct abi_control *)r->hva;
-
-	c->magic = ABI_CONTROL_MAGIC;
-	c->version = ABI_VERSION;
-	c->header_bytes = sizeof(*c);
-	c->bytes = r->bytes;
-	c->preset_cpus = m->params->nr_vcpus;
-	if (m->params->append)
-		strcpy(c->preset, m->params->append);
-}
-
-static int load_guest(struct machine *m, struct error *err)
-{
-	const struct guestmem_region *control =
-		guestmem_region(vm_memory(m->vm), "control");
-	struct loader_params params = {
-		.base_gpa = m->params->base_gpa,
-		.control_gpa = control->gpa,
-		.control_bytes = control->bytes,
-	};
-	struct loader_result loaded;
-	const void *elf;
-	void *map = NULL;
-	uint64_t built_in_bytes;
-	size_t bytes;
-	int rc;
-
-	elf = machine_guest_image(&built_in_bytes);
-	bytes = built_in_bytes;
-	if (m->params->kernel) {
-		rc = read_file(m->params->kernel, &map, &bytes, err);
-		if (rc)
-			return rc;
-		elf = map;
-	}
-	rc = loader_load_pvh(vm_memory(m->vm), elf, bytes, &params, &loaded,
-			     err);
-	if (!rc)
-		rc = vm_set_boot(m->vm, loaded.entry_gpa,
-				 loaded.start_info_gpa);
-	if (map)
-		munmap(map, bytes);
-	if (rc == -ENOEXEC)
-		rc = -EINVAL;
-	return rc;
-}
-
 static void on_signal(void *ctx, int fd, short revents)
 {
 	struct machine *m = ctx;
@@ -231,6 +148,8 @@ static int catch_signals(struct machine *m)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A snapshot past a limit is an error of write(2), no death. */
+	signal(SIGXFSZ, SIG_IGN);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signal_fd < 0)
 		return -errno;
@@ -311,6 +230,10 @@ static int make(struct machine *m, struct error *err)
 		.nr_vcpus = p->nr_vcpus,
 		.ram_bytes = p->ram_bytes,
 		.backing = p->backing,
+		.page_bytes = p->page_bytes,
+		.path = p->backing_path,
+		.prealloc = p->prealloc,
+		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,
 		.ctx = m,
@@ -325,12 +248,10 @@ static int make(struct machine *m, struct error *err)
 	rc = vm_create(&params, &m->vm, err);
 	if (!rc)
 		rc = bad_address(serial_port_open(m, err));
-	if (!rc && !p->incoming) {
-		preset_control(m);
-		rc = load_guest(m, err);
-	}
+	if (!rc && !p->incoming)
+		rc = machine_load_guest(m, err);
 	if (!rc && p->incoming && strcmp(p->incoming, "defer"))
-		rc = bad_address(migration_listen(m, p->incoming, err));
+		rc = bad_address(migration_incoming(m, p->incoming, err));
 	if (!rc)
 		rc = bad_address(open_qmp(m, err));
 	return rc;
@@ -363,6 +284,8 @@ int machine_run(const struct machine_params *params, struct error *err)
 		.serial_in_fd = -1,
 		.serial_out_fd = -1,
 		.room_fd = -1,
+		.serial_listen_fd = -1,
+		.serial_null_fd = -1,
 		.autostart = !params->paused,
 		.ending = ATOMIC_FLAG_INIT,
 		.run = params->incoming ? RUN_INMIGRATE : RUN_PRELAUNCH,

@@ -16,7 +16,11 @@
 struct machine_params {
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
-	enum guestmem_backing backing;
+	enum backing_kind backing;
+	uint64_t page_bytes; /* 0 = the backing's own */
+	const char *backing_path; /* of BACKING_FILE */
+	bool prealloc;
+	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */
 	const char *kernel; /* a PVH ELF file; NULL = the built-in guest */
 	const char *append; /* key=value words for the guest; may be NULL */

@@ -3,6 +3,8 @@
 #include "machine/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +13,14 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/units.h"
 #include "machine/skip_dirty.h"
 
 void migration_init(struct machine *m)
 {
 	m->migration.fd = -1;
+	m->migration.listen_fd = -1;
+	m->migration.nr_channels = 2;
 	m->migration.cancel_fd = -1;
 	m->migration.params.downtime_limit_ns = 300000000;
 }
@@ -35,6 +40,7 @@ static void discard(struct machine *m)
 		channel_close(g->channel);
 	if (g->fd >= 0)
 		close(g->fd);
+	migration_stop_listening(m);
 	if (g->cancel_fd >= 0)
 		close(g->cancel_fd);
 	g->source = NULL;
@@ -62,7 +68,6 @@ static int start_thread(struct machine *m, bool outgoing, const char *address,
 	struct migration *g = &m->migration;
 	int rc;
 
-	discard(m);
 	g->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->cancel_fd < 0) {
 		rc = -errno;
@@ -71,7 +76,8 @@ static int start_thread(struct machine *m, bool outgoing, const char *address,
 	}
 	g->outgoing = outgoing;
 	g->fd = fd;
-	snprintf(g->address, sizeof(g->address), "%s", address);
+	if (address != g->address)
+		snprintf(g->address, sizeof(g->address), "%s", address);
 	g->used = g->active = true;
 	g->status = NULL;
 	pthread_mutex_lock(&m->lock);
@@ -105,6 +111,14 @@ int migration_start(struct machine *m, const char *address, int fd,
 	pthread_mutex_unlock(&m->lock);
 	if (strlen(address) >= sizeof(m->migration.address))
 		return error_set(err, -EINVAL, "the address is too long");
+	if (fd >= 0 && m->migration.several)
+		return error_set(err, -EINVAL,
+				 "multifd needs an address to connect to: a "
+				 "descriptor is one connection");
+	if (m->migration.several && !strncmp(address, "file:", 5))
+		return error_set(err, -EINVAL,
+				 "multifd is for sockets: a file is written in "
+				 "one piece");
 	if (busy)
 		return error_set(err, -EBUSY,
 				 "There's a migration process in progress");
@@ -112,10 +126,12 @@ int migration_start(struct machine *m, const char *address, int fd,
 		return error_set(err, -EINVAL,
 				 "a machine in state '%s' cannot be migrated",
 				 status);
+	discard(m);
 	return start_thread(m, true, address, fd, err);
 }
 
-/* The first peer is the source; nobody else may connect. */
+/* The first peer is the source. Others may connect only as long as the engine
+ * waits for further channels of the same one. */
 static void on_incoming(void *ctx, int listen_fd, short revents)
 {
 	struct machine *m = ctx;
@@ -125,20 +141,33 @@ static void on_incoming(void *ctx, int listen_fd, short revents)
 	if (address_accept(listen_fd, 0, &fd, NULL))
 		return;
 	qmp_server_remove_fd(m->qmp, listen_fd);
-	close(listen_fd);
 	m->listen_fd = -1;
-	address_unlink(m->migration.address);
-	if (start_thread(m, false, "", fd, &err)) {
+	discard(m);
+	m->migration.listen_fd = listen_fd;
+	/* Who has left again shall not be waited for. */
+	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
+	if (start_thread(m, false, m->migration.address, fd, &err)) {
 		close(fd);
 		error_set(&m->failure, 0, "%s", err.text);
 		qmp_server_stop(m->qmp);
 	}
 }
 
-int migration_listen(struct machine *m, const char *address, struct error *err)
+static int listen_at(struct machine *m, const char *address, struct error *err)
 {
-	bool waiting;
-	int rc;
+	int rc = address_listen(address, &m->listen_fd, err);
+
+	if (rc)
+		return rc;
+	snprintf(m->migration.address, sizeof(m->migration.address), "%s",
+		 address);
+	return qmp_server_add_fd(m->qmp, m->listen_fd, POLLIN, on_incoming, m);
+}
+
+int migration_listen(struct machine *m, const char *address, int fd,
+		     struct error *err)
+{
+	bool waiting, file = !strncmp(address, "file:", 5);
 
 	pthread_mutex_lock(&m->lock);
 	waiting = m->run == RUN_INMIGRATE && !m->migration.active;
@@ -150,12 +179,31 @@ int migration_listen(struct machine *m, const char *address, struct error *err)
 				 "already");
 	if (strlen(address) >= sizeof(m->migration.address))
 		return error_set(err, -EINVAL, "the address is too long");
-	rc = address_listen(address, &m->listen_fd, err);
-	if (rc)
-		return rc;
-	snprintf(m->migration.address, sizeof(m->migration.address), "%s",
-		 address);
-	return qmp_server_add_fd(m->qmp, m->listen_fd, POLLIN, on_incoming, m);
+	if (fd < 0 && !file)
+		return listen_at(m, address, err);
+	/* What cannot be read is said at once. */
+	if (file && access(address + 5, R_OK)) {
+		int rc = -errno;
+
+		return error_set(err, rc, "cannot read %s: %s", address + 5,
+				 strerror(-rc));
+	}
+	discard(m);
+	return start_thread(m, false, address, fd, err);
+}
+
+int migration_incoming(struct machine *m, const char *address,
+		       struct error *err)
+{
+	uint64_t fd;
+
+	if (strncmp(address, "fd:", 3))
+		return migration_listen(m, address, -1, err);
+	if (units_parse_u64(address + 3, 0, INT_MAX, &fd) ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC))
+		return error_set(err, -EINVAL, "'%s' is no open descriptor",
+				 address);
+	return migration_listen(m, address, (int)fd, err);
 }
 
 int migration_cancel(struct machine *m)

@@ -3,6 +3,7 @@
 #include "machine/state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "control.h"
@@ -92,6 +93,7 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	struct vm_clock_report clock;
 	json_t *own = json_object();
 
+	set(own, "channels", number(s->nr_channels));
 	set(own, "wire-bytes", number(s->wire_bytes));
 	set(own, "state-bytes", number(s->state_bytes));
 	set(own, "setup-ns", number(s->setup_ns));
@@ -108,6 +110,19 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	if (!m->migration.outgoing && !vm_state_clock(m->vm, &clock))
 		set(own, "tsc-ran", json_boolean(clock.tsc_ran));
 	return own;
+}
+
+/* As QEMU says it: where a source is awaited. */
+static json_t *waiting_at(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+
+	if (!strncmp(address, "unix:", 5))
+		return json_pack("[{s:s, s:s}]", "type", "unix", "path",
+				 address + 5);
+	return json_pack("[{s:s, s:s%, s:s}]", "type", "inet", "host",
+			 address + 4, (size_t)(colon - address - 4), "port",
+			 colon + 1);
 }
 
 json_t *migration_query(struct machine *m)
@@ -134,6 +149,8 @@ json_t *migration_query(struct machine *m)
 			set(reply, "error-desc", json_string(g->error.text));
 		set(reply, "x-vmferry", details(m, s));
 	}
+	if (m->listen_fd >= 0)
+		set(reply, "socket-address", waiting_at(g->address));
 	pthread_mutex_unlock(&m->lock);
 	free(s);
 	return reply;

@@ -7,11 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/address.h"
 #include "machine/skip_dirty.h"
-
-/* A target that is there accepts at once; one behind a lossy link soon. */
-#define CONNECT_MS 30000u
 
 /* QEMU's word for where a migration stands. */
 static const char *phase_status(enum migrate_phase phase)
@@ -54,6 +50,9 @@ static void on_phase(void *ctx, enum migrate_phase phase)
 	struct machine *m = ctx;
 
 	maybe_die(m, migrate_phase_name(phase));
+	/* All channels are there. */
+	if (phase == MIGRATE_PRECOPY && !m->migration.outgoing)
+		migration_stop_listening(m);
 	/* The end is told when the thread has cleaned up. */
 	if (phase >= MIGRATE_DONE)
 		return;
@@ -99,37 +98,9 @@ void migration_blame(struct machine *m, const struct error *err)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Turns the connected socket into a channel, unless a cancel came first. */
-static int open_channel(struct machine *m)
-{
-	struct migration *g = &m->migration;
-	struct error err = { "" };
-	struct channel *channel;
-	int rc = 0, fd = g->fd;
-
-	if (fd < 0)
-		rc = address_dial(g->address, g->cancel_fd, CONNECT_MS, &fd,
-				  &err);
-	if (rc == -ECANCELED)
-		return rc;
-	if (rc) {
-		migration_blame(m, &err);
-		return rc;
-	}
-	/* A cancel looks at both. */
-	pthread_mutex_lock(&m->lock);
-	g->fd = fd;
-	rc = channel_from_fd(fd, &channel);
-	if (!rc) {
-		g->fd = -1;
-		g->channel = channel;
-	}
-	pthread_mutex_unlock(&m->lock);
-	return rc;
-}
-
 static int create_source(struct machine *m)
 {
+	const struct migrate_channels channels = migration_channels(m);
 	struct migration *g = &m->migration;
 	struct migrate_observer observer = {
 		.ctx = m,
@@ -160,12 +131,15 @@ static int create_source(struct machine *m)
 	else
 		rc = migrate_source_create(&migration_ops, m, g->channel,
 					   &g->params, &observer, &g->source);
+	if (!rc)
+		migrate_source_set_channels(g->source, &channels);
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
 
 static int create_target(struct machine *m)
 {
+	const struct migrate_channels channels = migration_channels(m);
 	struct migration *g = &m->migration;
 	struct migrate_observer observer = {
 		.ctx = m,
@@ -178,6 +152,8 @@ static int create_target(struct machine *m)
 	rc = g->cancel ? -ECANCELED
 		       : migrate_target_create(&migration_ops, m, g->channel,
 					       &observer, &g->target);
+	if (!rc)
+		migrate_target_set_channels(g->target, &channels);
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -209,7 +185,7 @@ void *migration_run_source(void *arg)
 {
 	struct machine *m = arg;
 	struct migrate_stats stats;
-	int rc = open_channel(m);
+	int rc = migration_open_channel(m);
 
 	if (!rc)
 		rc = create_source(m);
@@ -228,7 +204,7 @@ void *migration_run_target(void *arg)
 {
 	struct machine *m = arg;
 	struct migrate_stats stats;
-	int rc = open_channel(m);
+	int rc = migration_open_channel(m);
 
 	if (!rc)
 		rc = create_target(m);

@@ -3,12 +3,16 @@
 #include "machine/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/address.h"
+
+#define SERVER_SUFFIX ",server=on"
 
 /* How long a guest waits for a reader that doesn't keep up. */
 #define STALL_LIMIT_MS 200
@@ -65,26 +69,84 @@ static void on_room(void *ctx, int fd, short revents)
 		push_pending(m);
 }
 
+static void on_peer(void *ctx, int listen_fd, short revents);
+
+/* At its end, or gone: else the loop would spin on it. A server waits for the
+ * next one; the descriptor keeps its number, since a vCPU may be writing. */
+static void lose_peer(struct machine *m)
+{
+	qmp_server_remove_fd(m->qmp, m->serial_in_fd);
+	if (m->serial_listen_fd < 0)
+		return;
+	m->nr_pending = 0;
+	dup3(m->serial_null_fd, m->serial_in_fd, O_CLOEXEC);
+	qmp_server_add_fd(m->qmp, m->serial_listen_fd, POLLIN, on_peer, m);
+}
+
 static void on_input(void *ctx, int fd, short revents)
 {
 	struct machine *m = ctx;
 	ssize_t n;
 
-	if (m->nr_pending)
+	if (m->nr_pending && !(revents & (POLLHUP | POLLERR)))
 		return;
-	n = read(fd, m->pending, sizeof(m->pending));
-	/* At its end, or gone: else the loop would spin on it. */
+	n = m->nr_pending ? 0 : read(fd, m->pending, sizeof(m->pending));
 	if (!n || (n < 0 && errno != EINTR && errno != EAGAIN)) {
-		qmp_server_remove_fd(m->qmp, fd);
+		lose_peer(m);
 		return;
 	}
 	m->nr_pending = n > 0 ? (size_t)n : 0;
 	push_pending(m);
 }
 
+/* One at a time: the others wait in the backlog. */
+static void on_peer(void *ctx, int listen_fd, short revents)
+{
+	struct machine *m = ctx;
+	int fd;
+
+	if (address_accept(listen_fd, 0, &fd, NULL))
+		return;
+	qmp_server_remove_fd(m->qmp, listen_fd);
+	dup3(fd, m->serial_in_fd, O_CLOEXEC);
+	close(fd);
+	qmp_server_add_fd(m->qmp, m->serial_in_fd, POLLIN, on_input, m);
+}
+
+/* The address of "ADDRESS,server=on"; false if it is none. */
+static bool server_address(const char *where, char *address, size_t room)
+{
+	size_t n = where ? strlen(where) : 0, tail = strlen(SERVER_SUFFIX);
+
+	if (n <= tail || n - tail >= room ||
+	    strcmp(where + n - tail, SERVER_SUFFIX))
+		return false;
+	snprintf(address, room, "%.*s", (int)(n - tail), where);
+	return true;
+}
+
+static int serve(struct machine *m, const char *address, struct error *err)
+{
+	int rc = address_listen(address, &m->serial_listen_fd, err);
+
+	if (rc)
+		return rc;
+	m->serial_null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	m->serial_in_fd = dup(m->serial_null_fd);
+	if (m->serial_in_fd < 0)
+		return error_set(err, -errno, "cannot serve %s: %s", address,
+				 strerror(errno));
+	m->serial_out_fd = m->serial_in_fd;
+	rc = qmp_server_add_fd(m->qmp, m->room_fd, POLLIN, on_room, m);
+	return rc ? rc
+		  : qmp_server_add_fd(m->qmp, m->serial_listen_fd, POLLIN,
+				      on_peer, m);
+}
+
 int serial_port_open(struct machine *m, struct error *err)
 {
 	const char *where = m->params->serial;
+	char address[256];
 	int rc = 0;
 
 	m->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -93,6 +155,8 @@ int serial_port_open(struct machine *m, struct error *err)
 				 strerror(errno));
 	if (!where || !strcmp(where, "none"))
 		return 0;
+	if (server_address(where, address, sizeof(address)))
+		return serve(m, address, err);
 	if (!strcmp(where, "stdio")) {
 		m->serial_in_fd = STDIN_FILENO;
 		m->serial_out_fd = STDOUT_FILENO;
@@ -113,8 +177,17 @@ int serial_port_open(struct machine *m, struct error *err)
 
 void serial_port_close(struct machine *m)
 {
+	char address[256] = "";
+
 	if (m->serial_in_fd > STDERR_FILENO)
 		close(m->serial_in_fd);
+	if (m->serial_listen_fd >= 0) {
+		close(m->serial_listen_fd);
+		server_address(m->params->serial, address, sizeof(address));
+		address_unlink(address);
+	}
+	if (m->serial_null_fd >= 0)
+		close(m->serial_null_fd);
 	if (m->room_fd >= 0)
 		close(m->room_fd);
 }

@@ -33,6 +33,8 @@ struct migration {
 	/* Settings of the next migration. */
 	struct migrate_params params;
 	bool events; /* capability "events" */
+	bool several; /* capability "multifd": several connections, */
+	unsigned int nr_channels; /* so many, the first one included */
 	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
 
 	/* The one that runs, or ran last. */
@@ -43,6 +45,7 @@ struct migration {
 	pthread_t thread;
 	char address[256];
 	int fd; /* connected; -1 while it is not, or is the channel's */
+	int listen_fd; /* target: more may connect there; -1 = no more */
 	int cancel_fd; /* eventfd: wakes the thread while it connects */
 	struct channel *channel;
 	struct migrate_source *source;
@@ -56,7 +59,7 @@ struct machine {
 	const struct machine_params *params;
 	struct vm *vm;
 	struct qmp_server *qmp;
-	int listen_fd; /* incoming; -1 */
+	int listen_fd; /* incoming, watched by the loop; -1 */
 	int signal_fd;
 	bool serves_qmp; /* the socket file is ours */
 
@@ -79,6 +82,9 @@ struct machine {
 	/* Serial port: owned by the loop, but for out_fd. */
 	int serial_in_fd, serial_out_fd;
 	int room_fd; /* eventfd: the guest has read */
+	/* With `server=on`, else -1: who may talk next; what stands in for
+	 * a peer while there is none. */
+	int serial_listen_fd, serial_null_fd;
 	uint8_t pending[512]; /* input that the port had no room for */
 	size_t nr_pending;
 };
@@ -93,11 +99,22 @@ int machine_cont(struct machine *m, struct error *err);
 int machine_set_running(struct machine *m);
 void machine_set_stopped(struct machine *m, enum run_state run);
 
+/* load.c: boot information, control area, image, entry point. */
+int machine_load_guest(struct machine *m, struct error *err);
+
 /* commands.c */
 extern const struct qmp_command machine_commands[];
 
 /* migration_ops.c; @vm is the struct machine. */
 extern const struct migrate_vm_ops migration_ops;
+
+/* migration_channels.c: what the engine's thread migrates over. */
+/* The first channel, unless a cancel came first. */
+int migration_open_channel(struct machine *m);
+/* The others; @ctx is the machine. */
+struct migrate_channels migration_channels(struct machine *m);
+/* Nobody else may connect. Takes the lock. */
+void migration_stop_listening(struct machine *m);
 
 /* migration_thread.c: bodies of the engine's thread; @machine is ours. */
 void *migration_run_source(void *machine);
@@ -114,8 +131,16 @@ void migration_exit(struct machine *m);
 /* Starts to migrate to @address; @fd -1, or connected and taken over. */
 int migration_start(struct machine *m, const char *address, int fd,
 		    struct error *err);
-/* Listens at @address; the first peer is received. */
-int migration_listen(struct machine *m, const char *address, struct error *err);
+/*
+ * Listens at @address; the first peer is received. "file:PATH", or @fd of a
+ * file or a connected socket (taken over; else -1): at once.
+ */
+int migration_listen(struct machine *m, const char *address, int fd,
+		     struct error *err);
+/* The same for an address of the command line: "fd:N" is a descriptor that the
+ * machine was started with. */
+int migration_incoming(struct machine *m, const char *address,
+		       struct error *err);
 int migration_cancel(struct machine *m);
 json_t *migration_query(struct machine *m);
 

@@ -76,6 +76,29 @@ int channel_read_all(struct channel *ch, void *data, size_t bytes)
 	return transfer_all(ch, &iov, 1, false);
 }
 
+int channel_read_until(struct channel *ch, void *data, size_t bytes,
+		       uint64_t deadline_ns)
+{
+	uint8_t *at = data;
+
+	while (bytes) {
+		struct iovec iov = { at, bytes };
+		uint64_t now_ns = clock_now_ns();
+		ssize_t n;
+
+		if (now_ns >= deadline_ns ||
+		    !channel_wait(ch, deadline_ns - now_ns))
+			return -ETIMEDOUT;
+		n = ch->ops->readv(ch, &iov, 1);
+		if (n <= 0)
+			return n ? (int)n : -ENODATA;
+		count(&ch->bytes_in, n);
+		at += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
 int channel_wait(struct channel *ch, uint64_t timeout_ns)
 {
 	if (ch->ops->wait)
@@ -83,6 +106,14 @@ int channel_wait(struct channel *ch, uint64_t timeout_ns)
 	if (timeout_ns)
 		clock_sleep_until_ns(clock_now_ns() + timeout_ns);
 	return 0;
+}
+
+void channel_stop_reading(struct channel *ch)
+{
+	if (ch->ops->stop_reading)
+		ch->ops->stop_reading(ch);
+	else
+		ch->ops->shutdown(ch);
 }
 
 void channel_shutdown(struct channel *ch)

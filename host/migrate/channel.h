@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A byte stream to the peer: socket, or memory in tests.
+ * A byte stream to the peer: socket, file, or memory in tests.
  */
 #ifndef VMFERRY_MIGRATE_CHANNEL_H
 #define VMFERRY_MIGRATE_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include "base/error.h"
 
 struct channel;
 
@@ -30,15 +33,28 @@ struct channel_ops {
 	 * @timeout_ns.
 	 */
 	int (*wait)(struct channel *ch, uint64_t timeout_ns);
+	/* From any thread: reads find the end from now on; writes go on. */
+	/* May be NULL: then it is as shutdown(). */
+	void (*stop_reading)(struct channel *ch);
 	/* Wakes both directions from any thread; they fail from now on. */
 	void (*shutdown)(struct channel *ch);
-	/* Frees the channel. */
+	/*
+	 * One-way channels only. All has been written: make it last; or all
+	 * has been read: is that the end? 0 or -errno.
+	 */
+	int (*finish)(struct channel *ch);
+	/* May be NULL. What was written is valid from now on. 0 or -errno. */
+	int (*publish)(struct channel *ch);
+	/* May be NULL: the sentence for @rc, which it returned. */
+	void (*explain)(struct channel *ch, int rc, struct error *err);
+	/* Frees the channel; what was not published is removed. */
 	void (*close)(struct channel *ch);
 };
 
 /* Embedded by each kind as its first member. */
 struct channel {
 	const struct channel_ops *ops;
+	bool one_way; /* nobody answers: a file */
 	uint64_t bytes_out; /* accepted by the transport; read racily */
 	uint64_t bytes_in;
 };
@@ -52,6 +68,22 @@ struct channel {
  * Return: 0 or -ENOMEM.
  */
 int channel_from_fd(int fd, struct channel **ret_channel);
+
+/**
+ * channel_open_file() - a one-way channel into or out of a file.
+ * @out: write; under a temporary name beside @path until it is published. An
+ *	older file of that name is there until then.
+ *
+ * Return: 0, -EISDIR, -EINVAL for what is no regular file, or -errno; with a
+ * sentence.
+ */
+int channel_open_file(const char *path, bool out, struct channel **ret_channel,
+		      struct error *err);
+/**
+ * channel_from_file() - the same on an open regular file, where it stands.
+ * @fd: owned by the channel on success, still the caller's on failure.
+ */
+int channel_from_file(int fd, bool out, struct channel **ret_channel);
 
 /**
  * channel_pair() - two ends of a bounded in-memory pipe in both directions.
@@ -69,6 +101,10 @@ int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov);
 /* Exactly @bytes; -ENODATA if the stream ends before that, or -errno. */
 int channel_read_all(struct channel *ch, void *data, size_t bytes);
 
+/* The same, but -ETIMEDOUT once @deadline_ns (CLOCK_MONOTONIC) is over. */
+int channel_read_until(struct channel *ch, void *data, size_t bytes,
+		       uint64_t deadline_ns);
+
 /**
  * channel_wait() - sleep until there is something to read.
  *
@@ -81,6 +117,7 @@ int channel_wait(struct channel *ch, uint64_t timeout_ns);
 uint64_t channel_bytes_out(const struct channel *ch);
 uint64_t channel_bytes_in(const struct channel *ch);
 
+void channel_stop_reading(struct channel *ch);
 void channel_shutdown(struct channel *ch);
 void channel_close(struct channel *ch);
 

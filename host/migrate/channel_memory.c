@@ -140,6 +140,17 @@ static int memory_wait(struct channel *ch, uint64_t timeout_ns)
 	return ready;
 }
 
+static void memory_stop_reading(struct channel *ch)
+{
+	struct memory_channel *mem = (struct memory_channel *)ch;
+	struct pair *pair = mem->pair;
+
+	pthread_mutex_lock(&pair->lock);
+	pair->pipe[!mem->end].read_end = true;
+	pthread_cond_broadcast(&pair->changed);
+	pthread_mutex_unlock(&pair->lock);
+}
+
 static void memory_shutdown(struct channel *ch)
 {
 	struct memory_channel *mem = (struct memory_channel *)ch;
@@ -180,6 +191,7 @@ static const struct channel_ops memory_ops = {
 	.writev = memory_writev,
 	.readv = memory_readv,
 	.wait = memory_wait,
+	.stop_reading = memory_stop_reading,
 	.shutdown = memory_shutdown,
 	.close = memory_close,
 };

@@ -76,6 +76,11 @@ static int socket_wait(struct channel *ch, uint64_t timeout_ns)
 	return n != 0;
 }
 
+static void socket_stop_reading(struct channel *ch)
+{
+	shutdown(socket_fd(ch), SHUT_RD);
+}
+
 static void socket_shutdown(struct channel *ch)
 {
 	shutdown(socket_fd(ch), SHUT_RDWR);
@@ -91,6 +96,7 @@ static const struct channel_ops socket_ops = {
 	.writev = socket_writev,
 	.readv = socket_readv,
 	.wait = socket_wait,
+	.stop_reading = socket_stop_reading,
 	.shutdown = socket_shutdown,
 	.close = socket_close,
 };

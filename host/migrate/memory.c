@@ -100,6 +100,8 @@ void memory_describe(const struct memory *m, struct wire_hello *ret_hello)
 {
 	unsigned int i;
 
+	ret_hello->nr_channels = 1;
+	ret_hello->session = 0;
 	ret_hello->nr_regions = m->nr_regions;
 	for (i = 0; i < m->nr_regions; i++) {
 		ret_hello->region[i].gpa = m->region[i].gpa;

@@ -9,6 +9,10 @@
  * target loads it and says `ready`. The source becomes MIGRATE_COMMITTED and
  * says `go`; only then does the target run. Until `go` the source resumes on
  * any failure; from the moment it tries to say it, never by itself.
+ *
+ * Into a file (a one-way channel) nothing is answered. `go` is in it, and the
+ * commit is the moment in which the whole file gets its name. It may be loaded
+ * any number of times.
  */
 #ifndef VMFERRY_MIGRATE_MIGRATE_H
 #define VMFERRY_MIGRATE_MIGRATE_H
@@ -17,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "migrate/channel.h"
 #include "migrate/vm_ops.h"
 
@@ -64,7 +69,8 @@ struct migrate_stats {
 	uint64_t remaining_bytes;
 	uint64_t pages; /* sent or received, all kinds */
 	uint64_t zero_pages;
-	uint64_t wire_bytes; /* all bytes of the channel, our direction */
+	unsigned int nr_channels; /* connections */
+	uint64_t wire_bytes; /* all bytes of all channels, our direction */
 	uint64_t bandwidth_bytes_per_s; /* of the last round */
 	uint64_t dirty_pages_per_s; /* last round */
 	unsigned int nr_rounds; /* passes over the dirty pages so far */
@@ -110,6 +116,26 @@ struct migrate_observer {
 	void (*final_dirty)(void *ctx, unsigned int index, uint64_t *bitmap);
 };
 
+/**
+ * struct migrate_channels - several connections for one migration.
+ *
+ * The first one is the channel that source and target are created with.
+ */
+struct migrate_channels {
+	/* Source: how many, 1..MIGRATE_MAX_CHANNELS. Target: how many at
+	 * most; a source that wants more is refused. */
+	unsigned int nr;
+	uint64_t timeout_ns; /* target: for all to come */
+	/*
+	 * Source: connect once more. Target: the next one that came, within
+	 * @timeout_ns (-ETIMEDOUT); whoever it is, the engine finds out.
+	 * The engine closes what it gets. Return: 0 or -errno, a sentence.
+	 */
+	int (*open)(void *ctx, uint64_t timeout_ns,
+		    struct channel **ret_channel, struct error *err);
+	void *ctx;
+};
+
 struct migrate_source;
 struct migrate_target;
 
@@ -124,6 +150,9 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 			  const struct migrate_params *params,
 			  const struct migrate_observer *observer,
 			  struct migrate_source **ret_source);
+/* Before migrate_source_run(): several connections. Copied. */
+void migrate_source_set_channels(struct migrate_source *src,
+				 const struct migrate_channels *channels);
 void migrate_source_destroy(struct migrate_source *src);
 
 /**
@@ -158,6 +187,10 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 			  struct channel *ch,
 			  const struct migrate_observer *observer,
 			  struct migrate_target **ret_target);
+/* Before migrate_target_run(). Without it a source that wants several is
+ * refused. */
+void migrate_target_set_channels(struct migrate_target *tgt,
+				 const struct migrate_channels *channels);
 void migrate_target_destroy(struct migrate_target *tgt);
 
 /**

@@ -13,6 +13,10 @@
 
 int peer_lost(struct peer *p, int rc)
 {
+	if (p->ch->ops->explain) {
+		p->ch->ops->explain(p->ch, rc, p->err);
+		return rc;
+	}
 	if (rc == -ENODATA)
 		return error_set(p->err, rc,
 				 "the %s closed the connection in phase '%s'",
@@ -22,18 +26,25 @@ int peer_lost(struct peer *p, int rc)
 			 p->name, p->during, strerrordesc_np(-rc));
 }
 
+static int read_bytes(struct peer *p, void *data, size_t bytes)
+{
+	return p->deadline_ns
+		       ? channel_read_until(p->ch, data, bytes, p->deadline_ns)
+		       : channel_read_all(p->ch, data, bytes);
+}
+
 int peer_receive(struct peer *p, struct wire_header *ret_header)
 {
 	uint8_t bytes[WIRE_HEADER_BYTES];
 	struct wire_header h = { .type = WIRE_NR_TYPES };
-	int rc = channel_read_all(p->ch, bytes, sizeof(bytes));
+	int rc = read_bytes(p, bytes, sizeof(bytes));
 
 	if (rc)
 		return peer_lost(p, rc);
 	rc = wire_parse_header(bytes, &h, p->err);
 	if (rc)
 		return rc;
-	rc = channel_read_all(p->ch, p->table, h.table_bytes);
+	rc = read_bytes(p, p->table, h.table_bytes);
 	if (rc)
 		return peer_lost(p, rc);
 	rc = wire_verify(bytes, p->table, p->err);

@@ -15,6 +15,7 @@ struct peer {
 	const char *name; /* of the other side, for sentences */
 	const char *during; /* phase, for sentences */
 	struct error *err;
+	uint64_t deadline_ns; /* for what is received; 0 = none */
 	uint32_t sent; /* records */
 	uint32_t received;
 	/* Of the record received last. */

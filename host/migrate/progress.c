@@ -32,7 +32,7 @@ void progress_init(struct progress *p, struct channel *ch, bool outbound,
 	pthread_mutex_init(&p->lock, NULL);
 	p->round = &p->beyond;
 	p->outbound = outbound;
-	p->ch = ch;
+	p->ch[p->nr_ch++] = ch;
 	if (observer)
 		p->observer = *observer;
 }
@@ -42,8 +42,30 @@ void progress_exit(struct progress *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
+void progress_add_channel(struct progress *p, struct channel *ch)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->nr_ch < MIGRATE_MAX_CHANNELS)
+		p->ch[p->nr_ch++] = ch;
+	if (p->cancelled)
+		channel_shutdown(ch);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void progress_remove_channel(struct progress *p, const struct channel *ch)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < p->nr_ch; i++)
+		if (p->ch[i] == ch)
+			p->ch[i--] = p->ch[--p->nr_ch];
+	pthread_mutex_unlock(&p->lock);
+}
+
 int progress_cancel(struct progress *p)
 {
+	unsigned int i;
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
@@ -53,7 +75,8 @@ int progress_cancel(struct progress *p)
 		p->cancelled = true;
 		/* Under the lock: run() takes it once more before it returns,
 		 * and only then may the channel go. */
-		channel_shutdown(p->ch);
+		for (i = 0; i < p->nr_ch; i++)
+			channel_shutdown(p->ch[i]);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return rc;
@@ -87,9 +110,15 @@ struct migrate_params progress_params(struct progress *p)
 	return params;
 }
 
-static uint64_t wire_bytes(const struct progress *p)
+uint64_t progress_channel_bytes(const struct progress *p)
 {
-	return p->outbound ? channel_bytes_out(p->ch) : channel_bytes_in(p->ch);
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < p->nr_ch; i++)
+		sum += p->outbound ? channel_bytes_out(p->ch[i])
+				   : channel_bytes_in(p->ch[i]);
+	return sum;
 }
 
 /* Lock held. */
@@ -103,8 +132,9 @@ void progress_stats(struct progress *p, struct migrate_stats *ret_stats)
 	pthread_mutex_lock(&p->lock);
 	if (!p->ended) {
 		p->stats.total_ns = since_start(p);
-		p->stats.wire_bytes = wire_bytes(p);
+		p->stats.wire_bytes = progress_channel_bytes(p);
 	}
+	p->stats.nr_channels = p->nr_ch;
 	*ret_stats = p->stats;
 	pthread_mutex_unlock(&p->lock);
 }
@@ -159,7 +189,7 @@ void progress_end(struct progress *p, int rc, const char *error)
 	pthread_mutex_lock(&p->lock);
 	p->stats.phase = phase;
 	p->stats.total_ns = since_start(p);
-	p->stats.wire_bytes = wire_bytes(p);
+	p->stats.wire_bytes = progress_channel_bytes(p);
 	p->ended = true;
 	if (rc)
 		snprintf(p->stats.error, sizeof(p->stats.error), "%.255s",

@@ -17,12 +17,13 @@ struct progress {
 	struct migrate_params params;
 	struct migrate_round *round; /* the current one: kept, or @beyond */
 	struct migrate_round beyond;
-	uint64_t round_wire_bytes; /* of the channel when it began */
+	uint64_t round_wire_bytes; /* of the channels when it began */
 	bool cancelled;
 	bool committed;
 	bool ended;
 	bool outbound; /* we are the source */
-	struct channel *ch;
+	struct channel *ch[MIGRATE_MAX_CHANNELS];
+	unsigned int nr_ch;
 	struct migrate_observer observer;
 };
 
@@ -31,6 +32,14 @@ void progress_init(struct progress *p, struct channel *ch, bool outbound,
 void progress_exit(struct progress *p);
 
 /* All below: any thread unless said otherwise. */
+
+/* One more whose bytes count, and that a cancellation shuts down. */
+void progress_add_channel(struct progress *p, struct channel *ch);
+/* Before it is closed; its bytes no longer count. After the end that need not
+ * be: nobody looks at the channels any more. */
+void progress_remove_channel(struct progress *p, const struct channel *ch);
+/* Bytes of all channels, our direction. The lock is held. */
+uint64_t progress_channel_bytes(const struct progress *p);
 
 /* -EALREADY behind the commit; else wakes the channel's user for good. */
 int progress_cancel(struct progress *p);

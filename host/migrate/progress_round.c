@@ -6,11 +6,6 @@
 #include "migrate/policy.h"
 #include "migrate/wire.h"
 
-static uint64_t channel_bytes(const struct progress *p)
-{
-	return p->outbound ? channel_bytes_out(p->ch) : channel_bytes_in(p->ch);
-}
-
 static uint64_t now(const struct progress *p)
 {
 	return clock_now_ns() - p->stats.start_ns;
@@ -26,7 +21,7 @@ unsigned int progress_round_begin(struct progress *p)
 			   ? &s->rounds[s->nr_rounds]
 			   : &p->beyond;
 	*p->round = (struct migrate_round){ .start_ns = now(p) };
-	p->round_wire_bytes = channel_bytes(p);
+	p->round_wire_bytes = progress_channel_bytes(p);
 	if (!s->nr_rounds)
 		s->setup_ns = p->round->start_ns;
 	round = ++s->nr_rounds;
@@ -46,7 +41,7 @@ void progress_batch(struct progress *p, uint64_t pages, uint64_t zero_pages)
 	s->zero_pages += zero_pages;
 	p->round->pages += pages;
 	p->round->zero_pages += zero_pages;
-	p->round->wire_bytes = channel_bytes(p) - p->round_wire_bytes;
+	p->round->wire_bytes = progress_channel_bytes(p) - p->round_wire_bytes;
 	s->remaining_bytes -=
 		bytes < s->remaining_bytes ? bytes : s->remaining_bytes;
 	pthread_mutex_unlock(&p->lock);
@@ -58,7 +53,7 @@ struct migrate_round progress_round_end(struct progress *p)
 
 	pthread_mutex_lock(&p->lock);
 	p->round->duration_ns = now(p) - p->round->start_ns;
-	p->round->wire_bytes = channel_bytes(p) - p->round_wire_bytes;
+	p->round->wire_bytes = progress_channel_bytes(p) - p->round_wire_bytes;
 	round = *p->round;
 	pthread_mutex_unlock(&p->lock);
 	return round;

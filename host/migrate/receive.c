@@ -9,6 +9,7 @@
 
 #include "base/bitmap.h"
 #include "base/buf.h"
+#include "migrate/prefault.h"
 
 /* A claimed size is believed in steps of this, as the bytes come. */
 #define STATE_STEP_BYTES ((size_t)1 << 20)
@@ -22,6 +23,33 @@ static uint8_t *run_hva(const struct migrate_target *tgt,
 	return r->hva + *ret_first * WIRE_PAGE_BYTES;
 }
 
+static uint64_t next_written(struct migrate_target *tgt,
+			     const struct wire_run *run, uint64_t end,
+			     uint64_t from)
+{
+	uint64_t page;
+
+	pthread_mutex_lock(&tgt->memory_lock);
+	page = bitmap_next(tgt->memory.bitmap[run->region], end, from);
+	pthread_mutex_unlock(&tgt->memory_lock);
+	return page;
+}
+
+/* Return: had none of it been written before? */
+static bool mark_written(struct migrate_target *tgt, const struct wire_run *run,
+			 uint64_t first)
+{
+	uint64_t *written = tgt->memory.bitmap[run->region];
+	uint64_t end = first + run->count;
+	bool fresh;
+
+	pthread_mutex_lock(&tgt->memory_lock);
+	fresh = bitmap_next(written, end, first) == end;
+	bitmap_set_range(written, first, run->count);
+	pthread_mutex_unlock(&tgt->memory_lock);
+	return fresh;
+}
+
 /*
  * Memory is zero as long as nothing came for it; writing zeros there would
  * only make the kernel allocate it.
@@ -29,13 +57,12 @@ static uint8_t *run_hva(const struct migrate_target *tgt,
 static void receive_zeros(struct migrate_target *tgt,
 			  const struct wire_run *run)
 {
-	const uint64_t *written = tgt->memory.bitmap[run->region];
 	uint64_t first, page, end;
 	uint8_t *hva = run_hva(tgt, run, &first);
 
 	end = first + run->count;
-	for (page = bitmap_next(written, end, first); page < end;
-	     page = bitmap_next(written, end, page + 1))
+	for (page = next_written(tgt, run, end, first); page < end;
+	     page = next_written(tgt, run, end, page + 1))
 		memset(hva + (page - first) * WIRE_PAGE_BYTES, 0,
 		       WIRE_PAGE_BYTES);
 }
@@ -53,49 +80,49 @@ static int add_iov(struct iovec *iov, int nr_iov, uint8_t *at, size_t bytes)
 }
 
 /* Zeros at once; returns the number of places for the payload. */
-static int take_runs(struct migrate_target *tgt, unsigned int nr_runs)
+static int take_runs(struct intake *in, unsigned int nr_runs)
 {
 	unsigned int i;
 	int nr_iov = 0;
 
 	for (i = 0; i < nr_runs; i++) {
-		const struct wire_run *run = &tgt->runs[i];
+		const struct wire_run *run = &in->runs[i];
+		size_t bytes = run->count * (size_t)WIRE_PAGE_BYTES;
 		uint64_t first;
-		uint8_t *hva = run_hva(tgt, run, &first);
+		uint8_t *hva = run_hva(in->tgt, run, &first);
 
-		tgt->round.pages += run->count;
+		in->round.pages += run->count;
 		if (run->kind == WIRE_ZERO) {
-			tgt->round.zero_pages += run->count;
-			receive_zeros(tgt, run);
+			in->round.zero_pages += run->count;
+			receive_zeros(in->tgt, run);
 			continue;
 		}
-		bitmap_set_range(tgt->memory.bitmap[run->region], first,
-				 run->count);
-		nr_iov = add_iov(tgt->iov, nr_iov, hva,
-				 run->count * (size_t)WIRE_PAGE_BYTES);
+		if (mark_written(in->tgt, run, first))
+			prefault(hva, bytes);
+		nr_iov = add_iov(in->iov, nr_iov, hva, bytes);
 	}
 	return nr_iov;
 }
 
-int target_receive_batch(struct migrate_target *tgt,
-			 const struct wire_header *h)
+int intake_batch(struct intake *in, const struct wire_header *h)
 {
-	struct peer *p = &tgt->peer;
-	uint64_t pages = tgt->round.pages, zeros = tgt->round.zero_pages;
+	const struct memory *memory = &in->tgt->memory;
+	struct peer *p = &in->peer;
+	uint64_t pages = in->round.pages, zeros = in->round.zero_pages;
 	unsigned int nr_runs;
 	int rc, nr_iov;
 
 	rc = wire_parse_runs(p->table, h->table_bytes, h->payload_bytes,
-			     tgt->memory.region, tgt->memory.nr_regions,
-			     tgt->runs, &nr_runs, p->err);
+			     memory->region, memory->nr_regions, in->runs,
+			     &nr_runs, p->err);
 	if (rc)
 		return rc;
-	nr_iov = take_runs(tgt, nr_runs);
-	rc = channel_readv_all(p->ch, tgt->iov, nr_iov);
+	nr_iov = take_runs(in, nr_runs);
+	rc = channel_readv_all(p->ch, in->iov, nr_iov);
 	if (rc)
 		return peer_lost(p, rc);
-	progress_batch(&tgt->progress, tgt->round.pages - pages,
-		       tgt->round.zero_pages - zeros);
+	progress_batch(&in->tgt->progress, in->round.pages - pages,
+		       in->round.zero_pages - zeros);
 	return 0;
 }
 
@@ -110,9 +137,9 @@ static int read_state(struct migrate_target *tgt, uint64_t bytes,
 
 		if (!at)
 			return -ENOMEM;
-		rc = channel_read_all(tgt->peer.ch, at, step);
+		rc = channel_read_all(tgt->in.peer.ch, at, step);
 		if (rc)
-			return peer_lost(&tgt->peer, rc);
+			return peer_lost(&tgt->in.peer, rc);
 		state->bytes += step;
 	}
 	return 0;
@@ -144,7 +171,7 @@ int target_receive_state(struct migrate_target *tgt,
 {
 	struct buf state = BUF_INIT;
 	uint64_t expected;
-	int rc = wire_parse_u64(tgt->peer.table, h->table_bytes, &expected,
+	int rc = wire_parse_u64(tgt->in.peer.table, h->table_bytes, &expected,
 				&tgt->err);
 
 	if (!rc)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The source's pages: from a bitmap to batches on the wire.
+ * The source's pages: from pieces of memory to batches on one connection.
  *
  * Pages go from guest memory into the socket by one sendmsg() a batch (and one
- * for its table), without a copy of ours. The log is cleared in large chunks (each clearing costs the
- * kernel a walk and a flush of the TLB) right before a chunk is read: what the
- * guest writes after that is dirty again.
+ * for its table), without a copy of ours.
  */
 #include "migrate/send.h"
 
@@ -17,8 +15,6 @@
 #include "base/clock.h"
 #include "migrate/copy.h"
 
-#define CHUNK_PAGES ((64ull << 20) / WIRE_PAGE_BYTES)
-
 /*
  * Whether a page is zero shows in its first cache line mostly, which is cold:
  * fetched so many pages ahead. 1 and 32 are slower (tests/perf/migrate_loop).
@@ -28,14 +24,15 @@
 /* A limited stream goes out in slices of about this time. */
 #define SLICE_PER_S 50
 
-int sender_init(struct sender *s, const struct migrate_vm_ops *ops, void *vm,
-		struct peer *peer, struct progress *progress)
+int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
+		struct progress *progress)
 {
 	memset(s, 0, sizeof(*s));
-	s->ops = ops;
-	s->vm = vm;
+	s->feed = feed;
 	s->peer = peer;
 	s->progress = progress;
+	s->share = 1;
+	s->is_zero = zero_best()->is_zero;
 	s->max_raw_pages = WIRE_MAX_BATCH_PAGES;
 	batch_reset(&s->batch);
 	if (!progress->observer.page_sent)
@@ -50,22 +47,21 @@ void sender_exit(struct sender *s)
 	free(s->bounce);
 }
 
-void sender_pace(struct sender *s)
+/* Sleeps until the limit lets the next batch go, or something came in. */
+static void pace(struct sender *s)
 {
 	uint64_t rate, pages, delay_ns;
 
 	do {
 		rate = progress_params(s->progress).max_bandwidth_bytes_per_s;
-		delay_ns = s->stopped ? 0
-				      : limiter_delay_ns(&s->limiter,
-							 clock_now_ns(), rate);
+		delay_ns = feed_delay_ns(s->feed, rate);
 	} while (delay_ns && !channel_wait(s->peer->ch, delay_ns));
-	pages = rate && !s->stopped ? rate / SLICE_PER_S / WIRE_PAGE_BYTES
-				    : WIRE_MAX_BATCH_PAGES;
-	s->max_raw_pages = pages < 1 ? 1
-			   : pages < WIRE_MAX_BATCH_PAGES
-				   ? pages
-				   : WIRE_MAX_BATCH_PAGES;
+	pages = WIRE_MAX_BATCH_PAGES;
+	if (rate && !s->feed->stopped)
+		pages = rate / SLICE_PER_S / WIRE_PAGE_BYTES / s->share;
+	if (pages > WIRE_MAX_BATCH_PAGES)
+		pages = WIRE_MAX_BATCH_PAGES;
+	s->max_raw_pages = pages ? pages : 1;
 }
 
 static void show_run(const struct sender *s, const struct wire_run_le *run,
@@ -84,14 +80,17 @@ static void show_run(const struct sender *s, const struct wire_run_le *run,
 	}
 }
 
-/* x86-64 only: the table's byte order is our own. */
-static void show_pages(const struct sender *s)
+/* x86-64 only: the table's byte order is our own. The observer is asked by one
+ * at a time. */
+static void show_pages(struct sender *s)
 {
 	const uint8_t *copy = s->bounce;
 	unsigned int i;
 
+	pthread_mutex_lock(&s->feed->lock);
 	for (i = 0; i < s->batch.nr_runs; i++)
 		show_run(s, &s->batch.head.runs[i], &copy);
+	pthread_mutex_unlock(&s->feed->lock);
 }
 
 /* Gathering zero pages is no transfer: take it out of the round's time. */
@@ -103,7 +102,7 @@ static void account_idle(struct sender *s)
 	s->idle_ns += gather_ns * b->zero_pages / b->pages;
 }
 
-int sender_flush(struct sender *s)
+static int flush(struct sender *s)
 {
 	struct batch *b = &s->batch;
 	uint64_t before = channel_bytes_out(s->peer->ch);
@@ -113,7 +112,7 @@ int sender_flush(struct sender *s)
 	if (!b->pages)
 		return 0;
 	account_idle(s);
-	sender_pace(s);
+	pace(s);
 	if (channel_wait(s->peer->ch, 0))
 		return peer_interrupted(s->peer);
 	if (s->bounce)
@@ -123,8 +122,10 @@ int sender_flush(struct sender *s)
 			   (int)b->nr_iov);
 	if (rc)
 		return rc;
-	limiter_sent(&s->limiter, channel_bytes_out(s->peer->ch) - before);
+	feed_sent(s->feed, channel_bytes_out(s->peer->ch) - before);
 	progress_batch(s->progress, b->pages, b->zero_pages);
+	s->pages += b->pages;
+	s->zero_pages += b->zero_pages;
 	batch_reset(b);
 	return 0;
 }
@@ -144,55 +145,54 @@ static int add_page(struct sender *s, unsigned int index, uint64_t gfn,
 		copy_racy(copy, page, WIRE_PAGE_BYTES);
 		page = copy;
 	}
-	if (page_is_zero(page))
+	if (s->is_zero(page))
 		batch_add(b, index, gfn, WIRE_ZERO, NULL);
 	else
 		batch_add(b, index, gfn, WIRE_RAW, page);
 	if (batch_full(b) || batch_raw_pages(b) >= s->max_raw_pages ||
-	    b->pages >= CHUNK_PAGES)
-		return sender_flush(s);
+	    b->pages >= FEED_CHUNK_PAGES)
+		return flush(s);
 	return 0;
 }
 
-static int send_chunk(struct sender *s, unsigned int index,
-		      const struct migrate_region *region,
-		      const uint64_t *bitmap, uint64_t first, uint64_t end)
+static int send_piece(struct sender *s, const struct feed_piece *piece)
 {
-	uint64_t page = bitmap_next(bitmap, end, first);
+	const struct memory *m = s->feed->memory;
+	const struct migrate_region *region = &m->region[piece->region];
+	const uint64_t *bitmap = m->bitmap[piece->region];
+	uint64_t page = piece->first;
 	int rc;
 
-	if (page == end)
-		return 0;
-	if (!s->stopped) {
-		rc = s->ops->clear_dirty(s->vm, index, first, end - first,
-					 bitmap);
-		if (rc)
-			return error_set(s->peer->err, rc,
-					 "the dirty log could not be cleared: "
-					 "%s",
-					 strerrordesc_np(-rc));
-	}
-	for (; page < end; page = bitmap_next(bitmap, end, page + 1)) {
-		rc = add_page(s, index, region->gpa / WIRE_PAGE_BYTES + page,
+	for (; page < piece->end;
+	     page = bitmap_next(bitmap, piece->end, page + 1)) {
+		rc = add_page(s, piece->region,
+			      region->gpa / WIRE_PAGE_BYTES + page,
 			      region->hva + page * WIRE_PAGE_BYTES);
 		if (rc)
 			return rc;
 	}
-	return 0;
+	/* A huge page mostly full goes by itself: the target gets memory for
+	 * all of it at once, and no batch begins in the middle of the next. */
+	return batch_raw_pages(&s->batch) >= FEED_PIECE_PAGES / 2 ? flush(s)
+								  : 0;
 }
 
-int sender_region(struct sender *s, unsigned int index,
-		  const struct migrate_region *region, const uint64_t *bitmap)
+int sender_round(struct sender *s)
 {
-	uint64_t pages = region->bytes / WIRE_PAGE_BYTES;
-	uint64_t first, end;
+	struct feed_piece piece;
 	int rc;
 
-	for (first = 0; first < pages; first = end) {
-		end = first + CHUNK_PAGES < pages ? first + CHUNK_PAGES : pages;
-		rc = send_chunk(s, index, region, bitmap, first, end);
+	s->idle_ns = 0;
+	s->pages = s->zero_pages = 0;
+	pace(s);
+	while ((rc = feed_take(s->feed, &piece, s->peer->err)) > 0) {
+		rc = send_piece(s, &piece);
 		if (rc)
 			return rc;
 	}
-	return 0;
+	if (!rc)
+		rc = flush(s);
+	if (!rc)
+		pace(s);
+	return rc;
 }

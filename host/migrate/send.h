@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The source's pages: from a bitmap to batches on the wire. */
+/* The source's pages: from pieces of memory to batches on one connection. */
 #ifndef VMFERRY_MIGRATE_SEND_H
 #define VMFERRY_MIGRATE_SEND_H
 
@@ -7,44 +7,37 @@
 #include <stdint.h>
 
 #include "migrate/batch.h"
-#include "migrate/limiter.h"
+#include "migrate/feed.h"
 #include "migrate/peer.h"
 #include "migrate/progress.h"
-#include "migrate/vm_ops.h"
+#include "migrate/zero.h"
 
 struct sender {
-	const struct migrate_vm_ops *ops;
-	void *vm;
+	struct feed *feed;
 	struct peer *peer;
 	struct progress *progress;
-	bool stopped; /* the machine is: no limit, no log to clear */
+	unsigned int share; /* so many send at once: the limit is divided */
+	zero_page_fn is_zero;
 	uint8_t *bounce; /* stable copies, for observer.page_sent; or NULL */
-	struct limiter limiter;
 	uint64_t batch_ns; /* when the gathering of the batch began */
-	uint64_t idle_ns; /* finding zero pages: no transfer; of this round */
 	uint64_t max_raw_pages; /* a batch, under the limit of now */
+	/* Of this round and connection. */
+	uint64_t idle_ns; /* finding zero pages: no transfer */
+	uint64_t pages, zero_pages;
 	struct batch batch;
 };
 
 /* 0 or -ENOMEM. */
-int sender_init(struct sender *s, const struct migrate_vm_ops *ops, void *vm,
-		struct peer *peer, struct progress *progress);
+int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
+		struct progress *progress);
 void sender_exit(struct sender *s);
 
 /**
- * sender_region() - send the pages of one region that are set in @bitmap.
+ * sender_round() - send pieces of the feed until there are no more.
  *
- * Some of them may wait in the batch until sender_flush().
- * Return: 0 or -errno: of the peer, or what clear_dirty() said.
+ * At the end it pays for what it sent, so that a limited round takes its time.
+ * Return: 0 or -errno: of the peer, or of feed_take().
  */
-int sender_region(struct sender *s, unsigned int index,
-		  const struct migrate_region *region, const uint64_t *bitmap);
-int sender_flush(struct sender *s);
-
-/*
- * Sleeps until the limit lets the next batch go, or something came in. At the
- * end of a round it pays for the last batch: the round's bandwidth is true.
- */
-void sender_pace(struct sender *s);
+int sender_round(struct sender *s);
 
 #endif

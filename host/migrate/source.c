@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/bitmap.h"
 #include "base/clock.h"
 #include "migrate/policy.h"
+
+/* A channel has failed: the target knows it by then, or never will. */
+#define LAST_WORDS_NS (100 * NSEC_PER_MSEC)
 
 int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 			  struct channel *ch,
@@ -31,13 +35,18 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 	rc = memory_init(&src->memory, ops, vm);
 	if (rc)
 		goto err_free;
-	rc = sender_init(&src->sender, ops, vm, &src->peer, &src->progress);
+	feed_init(&src->feed, ops, vm, &src->memory);
+	lanes_init(&src->lanes, &src->feed, &src->progress);
+	src->channels.nr = 1;
+	rc = sender_init(&src->sender, &src->feed, &src->peer, &src->progress);
 	if (rc)
 		goto err_memory;
 	*ret_source = src;
 	return 0;
 
 err_memory:
+	lanes_close(&src->lanes);
+	feed_exit(&src->feed);
 	memory_exit(&src->memory);
 err_free:
 	progress_exit(&src->progress);
@@ -49,10 +58,18 @@ void migrate_source_destroy(struct migrate_source *src)
 {
 	if (!src)
 		return;
+	lanes_close(&src->lanes);
 	sender_exit(&src->sender);
+	feed_exit(&src->feed);
 	memory_exit(&src->memory);
 	progress_exit(&src->progress);
 	free(src);
+}
+
+void migrate_source_set_channels(struct migrate_source *src,
+				 const struct migrate_channels *channels)
+{
+	src->channels = *channels;
 }
 
 int source_phase(struct migrate_source *src, enum migrate_phase phase)
@@ -68,20 +85,49 @@ int source_blame_vm(struct migrate_source *src, int rc, const char *what)
 }
 
 /* The target answers at once: the time it takes is the round trip. */
-static int say_hello(struct migrate_source *src)
+static int say_hello(struct migrate_source *src, uint64_t session)
 {
-	uint8_t table[WIRE_HEADER_BYTES +
+	uint8_t table[sizeof(struct wire_hello_le) +
 		      MIGRATE_MAX_REGIONS * sizeof(struct wire_region_le)];
 	struct wire_hello hello;
 	uint64_t begin_ns = clock_now_ns();
 	int rc;
 
 	memory_describe(&src->memory, &hello);
+	hello.nr_channels = src->channels.nr;
+	hello.session = session;
 	rc = peer_send(&src->peer, WIRE_HELLO, table,
 		       wire_put_hello(table, &hello));
-	if (!rc)
+	if (!rc && !src->peer.ch->one_way)
 		rc = peer_expect_flags(&src->peer, WIRE_ACCEPT, 0);
 	src->fixed_ns = policy_fixed_ns(clock_now_ns() - begin_ns);
+	return rc;
+}
+
+/* Nobody else can show it: a number that was never used before. */
+static int new_session(uint64_t *ret_session)
+{
+	uint64_t session = 0;
+
+	while (!session)
+		if (getrandom(&session, sizeof(session), 0) != sizeof(session))
+			return -EIO;
+	*ret_session = session;
+	return 0;
+}
+
+static int set_up(struct migrate_source *src)
+{
+	bool several = src->channels.nr > 1;
+	uint64_t session = 0;
+	int rc = several ? new_session(&session) : 0;
+
+	if (!rc)
+		rc = say_hello(src, session);
+	if (!rc && several)
+		rc = lanes_open(&src->lanes, &src->channels, session,
+				&src->err);
+	src->sender.share = src->lanes.nr + 1;
 	return rc;
 }
 
@@ -118,22 +164,30 @@ static int expect_ack(struct migrate_source *src, const struct wire_round *sent)
 			 "the target acknowledged another round than was sent");
 }
 
-static int send_regions(struct migrate_source *src)
+/* Of a channel that failed: the target may have said why, on the first. */
+static int lane_failed(struct migrate_source *src, int rc,
+		       const struct error *why)
 {
-	struct memory *m = &src->memory;
-	unsigned int i;
-	int rc;
+	if (channel_wait(src->peer.ch, LAST_WORDS_NS))
+		return peer_interrupted(&src->peer);
+	return error_set(&src->err, rc, "%s", why->text);
+}
 
-	sender_pace(&src->sender);
-	for (i = 0; i < m->nr_regions; i++) {
-		rc = sender_region(&src->sender, i, &m->region[i],
-				   m->bitmap[i]);
-		if (rc)
-			return rc;
-	}
-	rc = sender_flush(&src->sender);
-	if (!rc)
-		sender_pace(&src->sender);
+/* All channels together; returns when all have said that it has ended. */
+static int send_pages(struct migrate_source *src,
+		      const struct wire_round *round)
+{
+	struct error why = { "" };
+	int rc, lane_rc;
+
+	feed_rewind(&src->feed);
+	lanes_begin(&src->lanes, round->round, round->flags, src->peer.during);
+	rc = sender_round(&src->sender);
+	if (rc)
+		lanes_abort(&src->lanes);
+	lane_rc = lanes_wait(&src->lanes, &why);
+	if (lane_rc && (!rc || rc == -ECONNABORTED))
+		return lane_failed(src, lane_rc, &why);
 	return rc;
 }
 
@@ -146,17 +200,16 @@ int source_send_round(struct migrate_source *src, bool final)
 	};
 	int rc;
 
-	src->sender.idle_ns = 0;
 	rc = peer_send_round(&src->peer, WIRE_ROUND_BEGIN, &round);
 	if (!rc)
-		rc = send_regions(src);
+		rc = send_pages(src, &round);
 	if (rc)
 		return rc;
 	done = progress_round_end(&src->progress);
 	round.pages = done.pages;
 	round.zero_pages = done.zero_pages;
 	rc = peer_send_round(&src->peer, WIRE_ROUND_END, &round);
-	if (!rc && !final)
+	if (!rc && !final && !src->peer.ch->one_way)
 		rc = expect_ack(src, &round);
 	progress_round_end(&src->progress);
 	return rc;
@@ -167,7 +220,8 @@ static bool judge(struct migrate_source *src)
 {
 	struct migrate_stats *stats = &src->progress.stats;
 	struct migrate_round round = progress_round_end(&src->progress);
-	uint64_t idle_ns = src->sender.idle_ns;
+	uint64_t idle_ns = (src->sender.idle_ns + lanes_idle_ns(&src->lanes)) /
+			   (src->lanes.nr + 1);
 	uint64_t dirty = memory_count(&src->memory);
 	struct policy_input in = {
 		.remaining_bytes = dirty * WIRE_PAGE_BYTES,
@@ -220,7 +274,7 @@ static int attempt(struct migrate_source *src)
 	int rc = source_phase(src, MIGRATE_SETUP);
 
 	if (!rc)
-		rc = say_hello(src);
+		rc = set_up(src);
 	if (!rc)
 		rc = precopy(src);
 	if (!rc)
@@ -254,6 +308,8 @@ int migrate_source_run(struct migrate_source *src)
 		rc = source_undo(src, rc);
 	}
 	progress_end(&src->progress, rc, src->err.text);
+	lanes_close(&src->lanes);
+	lanes_init(&src->lanes, &src->feed, &src->progress);
 	return rc;
 }
 

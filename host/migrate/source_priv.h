@@ -3,6 +3,7 @@
 #ifndef VMFERRY_MIGRATE_SOURCE_PRIV_H
 #define VMFERRY_MIGRATE_SOURCE_PRIV_H
 
+#include "migrate/lanes.h"
 #include "migrate/memory.h"
 #include "migrate/peer.h"
 #include "migrate/progress.h"
@@ -14,7 +15,10 @@ struct migrate_source {
 	struct memory memory; /* the bitmaps: dirty pages to send */
 	struct peer peer;
 	struct progress progress;
+	struct feed feed;
 	struct sender sender;
+	struct migrate_channels channels;
+	struct lanes lanes; /* all channels but the first */
 	struct error err;
 	bool logging;
 	bool paused; /* by us */

@@ -28,7 +28,7 @@ static int pause_vm(struct migrate_source *src)
 	progress_stamp(p, &p->stats.pause_begin_ns);
 	/* Also if it fails: part of it may have stopped. */
 	src->paused = true;
-	src->sender.stopped = true;
+	src->feed.stopped = true;
 	rc = src->ops->pause(src->vm);
 	if (rc)
 		return source_blame_vm(src, rc, "pause");
@@ -122,7 +122,7 @@ int source_switchover(struct migrate_source *src)
 		rc = send_last_pages(src);
 	if (!rc)
 		rc = send_state(src);
-	if (!rc)
+	if (!rc && !src->peer.ch->one_way)
 		rc = peer_expect_flags(&src->peer, WIRE_READY, 0);
 	return rc ? rc : source_phase(src, MIGRATE_READY);
 }
@@ -143,11 +143,42 @@ static int say_go(struct migrate_source *src)
 	return rc;
 }
 
+/*
+ * Into a file: nobody runs by it before somebody loads it, and a whole one is
+ * all that is promised. So `go` is written with the rest, and the commit is the
+ * moment in which the file gets its name.
+ */
+static int commit_file(struct migrate_source *src)
+{
+	struct progress *p = &src->progress;
+	struct channel *ch = src->peer.ch;
+	int rc = peer_send_u64(&src->peer, WIRE_GO, 0);
+
+	if (rc)
+		return rc;
+	rc = ch->ops->finish(ch);
+	if (rc)
+		return peer_lost(&src->peer, rc);
+	rc = progress_commit(p);
+	if (rc)
+		return rc;
+	progress_stamp(p, &p->stats.go_ns);
+	progress_set(p, &p->stats.downtime_ns,
+		     p->stats.go_ns - p->stats.pause_begin_ns);
+	rc = ch->ops->publish(ch);
+	if (!rc)
+		return 0;
+	peer_lost(&src->peer, rc);
+	return -EREMOTEIO;
+}
+
 int source_commit(struct migrate_source *src)
 {
 	struct error why;
 	int rc;
 
+	if (src->peer.ch->one_way)
+		return commit_file(src);
 	/* The last look at the target: has it gone, or given up? */
 	if (channel_wait(src->peer.ch, 0))
 		return peer_interrupted(&src->peer);
@@ -173,6 +204,7 @@ int source_undo(struct migrate_source *src, int rc)
 
 	/* The target sees the end of the stream without go: it gives up. */
 	channel_shutdown(src->peer.ch);
+	lanes_abort(&src->lanes);
 	if (src->logging)
 		src->ops->log_stop(src->vm);
 	if (!src->paused)

@@ -23,15 +23,19 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 		return -ENOMEM;
 	tgt->ops = ops;
 	tgt->vm = vm;
-	tgt->peer.ch = ch;
-	tgt->peer.name = "source";
-	tgt->peer.err = &tgt->err;
+	tgt->in.tgt = tgt;
+	tgt->channels.nr = 1;
+	tgt->in.peer.ch = ch;
+	tgt->in.peer.name = "source";
+	tgt->in.peer.err = &tgt->err;
 	rc = memory_init(&tgt->memory, ops, vm);
 	if (rc) {
 		free(tgt);
 		return rc;
 	}
+	pthread_mutex_init(&tgt->memory_lock, NULL);
 	progress_init(&tgt->progress, ch, false, observer);
+	receivers_init(&tgt->receivers, tgt);
 	*ret_target = tgt;
 	return 0;
 }
@@ -40,71 +44,91 @@ void migrate_target_destroy(struct migrate_target *tgt)
 {
 	if (!tgt)
 		return;
+	receivers_close(&tgt->receivers);
 	progress_exit(&tgt->progress);
+	pthread_mutex_destroy(&tgt->memory_lock);
 	memory_exit(&tgt->memory);
 	free(tgt);
 }
 
+void migrate_target_set_channels(struct migrate_target *tgt,
+				 const struct migrate_channels *channels)
+{
+	tgt->channels = *channels;
+}
+
 static int enter(struct migrate_target *tgt, enum migrate_phase phase)
 {
-	tgt->peer.during = migrate_phase_name(phase);
+	tgt->in.peer.during = migrate_phase_name(phase);
 	return progress_phase(&tgt->progress, phase);
 }
 
 static int on_hello(struct migrate_target *tgt, const struct wire_header *h)
 {
-	struct peer *p = &tgt->peer;
+	struct peer *p = &tgt->in.peer;
 	struct wire_hello hello;
 	int rc = wire_parse_hello(p->table, h->table_bytes, &hello, p->err);
 
 	if (!rc)
 		rc = memory_compare(&tgt->memory, &hello, p->err);
+	if (!rc && hello.nr_channels > tgt->channels.nr)
+		rc = error_set(p->err, -EPROTO,
+			       "the source wants %u channels, this target "
+			       "takes %u",
+			       hello.nr_channels, tgt->channels.nr);
+	if (!rc)
+		rc = peer_send_u64(p, WIRE_ACCEPT, 0);
 	if (rc)
 		return rc;
 	tgt->stage = STAGE_BETWEEN;
-	return peer_send_u64(p, WIRE_ACCEPT, 0);
+	return receivers_collect(&tgt->receivers, &tgt->channels,
+				 hello.nr_channels, hello.session, &tgt->err);
 }
 
 static int on_round_begin(struct migrate_target *tgt,
 			  const struct wire_header *h)
 {
-	struct peer *p = &tgt->peer;
+	struct peer *p = &tgt->in.peer;
 	struct wire_round round;
 	bool final;
 	int rc = wire_parse_round(p->table, h->table_bytes, &round, p->err);
 
 	if (rc)
 		return rc;
-	if (round.round != tgt->round.round + 1 || round.pages ||
+	if (round.round != tgt->in.round.round + 1 || round.pages ||
 	    round.zero_pages)
 		return error_set(p->err, -EPROTO,
 				 "round %u begins where round %u was due",
-				 round.round, tgt->round.round + 1);
+				 round.round, tgt->in.round.round + 1);
 	final = round.flags & WIRE_ROUND_FINAL;
 	if (final || round.round == 1)
 		rc = enter(tgt, final ? MIGRATE_FINAL_RAM : MIGRATE_PRECOPY);
 	if (rc)
 		return rc;
 	progress_round_begin(&tgt->progress);
-	tgt->round = round;
+	tgt->in.round = round;
 	tgt->stage = final ? STAGE_FINAL : STAGE_ROUND;
+	receivers_open_round(&tgt->receivers, round.round);
 	return 0;
 }
 
 static int on_round_end(struct migrate_target *tgt, const struct wire_header *h)
 {
 	struct progress *progress = &tgt->progress;
-	struct peer *p = &tgt->peer;
+	struct peer *p = &tgt->in.peer;
 	struct wire_round round;
 	int rc = wire_parse_round(p->table, h->table_bytes, &round, p->err);
 
+	if (!rc)
+		rc = receivers_close_round(&tgt->receivers, &tgt->in.round,
+					   p->err);
 	if (rc)
 		return rc;
-	if (memcmp(&round, &tgt->round, sizeof(round)))
+	if (memcmp(&round, &tgt->in.round, sizeof(round)))
 		return error_set(p->err, -EPROTO,
 				 "the end of round %u does not add up with "
 				 "what came in it",
-				 tgt->round.round);
+				 tgt->in.round.round);
 	progress_round_end(progress);
 	if (tgt->stage == STAGE_FINAL) {
 		progress_stamp(progress, &progress->stats.final_ram_ns);
@@ -124,16 +148,27 @@ static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 	if (rc)
 		return rc;
 	tgt->stage = STAGE_GO;
-	return peer_send_u64(&tgt->peer, WIRE_READY, 0);
+	return peer_send_u64(&tgt->in.peer, WIRE_READY, 0);
+}
+
+/* All of the file was whole, and this is all. */
+static int end_of_file(struct migrate_target *tgt)
+{
+	struct channel *ch = tgt->in.peer.ch;
+	int rc = ch->ops->finish(ch);
+
+	return rc ? peer_lost(&tgt->in.peer, rc) : 0;
 }
 
 /* From here on the machine is ours, and the source's never runs again. */
 static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 {
 	struct progress *p = &tgt->progress;
-	int rc =
-		wire_parse_flags(tgt->peer.table, h->table_bytes, 0, &tgt->err);
+	int rc = wire_parse_flags(tgt->in.peer.table, h->table_bytes, 0,
+				  &tgt->err);
 
+	if (!rc && tgt->in.peer.ch->one_way)
+		rc = end_of_file(tgt);
 	if (!rc)
 		rc = progress_commit(p);
 	if (rc)
@@ -150,9 +185,14 @@ static int on_go(struct migrate_target *tgt, const struct wire_header *h)
 	}
 	tgt->stage = STAGE_END;
 	/* It runs, whether the source hears of it or not. */
-	peer_send_u64(&tgt->peer, WIRE_RUNNING,
+	peer_send_u64(&tgt->in.peer, WIRE_RUNNING,
 		      tgt->autostart ? WIRE_RUNNING_YES : 0);
 	return 0;
+}
+
+static int on_batch(struct migrate_target *tgt, const struct wire_header *h)
+{
+	return intake_batch(&tgt->in, h);
 }
 
 static const struct arc {
@@ -162,9 +202,9 @@ static const struct arc {
 } arcs[] = {
 	{ STAGE_HELLO, WIRE_HELLO, on_hello },
 	{ STAGE_BETWEEN, WIRE_ROUND_BEGIN, on_round_begin },
-	{ STAGE_ROUND, WIRE_RAM_BATCH, target_receive_batch },
+	{ STAGE_ROUND, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_ROUND, WIRE_ROUND_END, on_round_end },
-	{ STAGE_FINAL, WIRE_RAM_BATCH, target_receive_batch },
+	{ STAGE_FINAL, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_FINAL, WIRE_ROUND_END, on_round_end },
 	{ STAGE_STATE, WIRE_STATE, on_state },
 	{ STAGE_GO, WIRE_GO, on_go },
@@ -179,7 +219,7 @@ static int dispatch(struct migrate_target *tgt, const struct wire_header *h)
 			return arcs[i].handle(tgt, h);
 	return error_set(&tgt->err, -EPROTO,
 			 "a %s record came in phase '%s', out of order",
-			 wire_type_name(h->type), tgt->peer.during);
+			 wire_type_name(h->type), tgt->in.peer.during);
 }
 
 static int receive(struct migrate_target *tgt)
@@ -188,7 +228,7 @@ static int receive(struct migrate_target *tgt)
 	int rc = enter(tgt, MIGRATE_SETUP);
 
 	while (!rc && tgt->stage != STAGE_END) {
-		rc = peer_receive(&tgt->peer, &h);
+		rc = peer_receive(&tgt->in.peer, &h);
 		if (!rc)
 			rc = dispatch(tgt, &h);
 	}
@@ -203,9 +243,22 @@ static void give_up(struct migrate_target *tgt)
 	enum wire_type type =
 		tgt->stage == STAGE_HELLO ? WIRE_REFUSE : WIRE_ERROR;
 
-	tgt->peer.err = &ignored;
-	peer_send(&tgt->peer, type, text, wire_put_text(text, tgt->err.text));
-	channel_shutdown(tgt->peer.ch);
+	tgt->in.peer.err = &ignored;
+	peer_send(&tgt->in.peer, type, text,
+		  wire_put_text(text, tgt->err.text));
+	channel_shutdown(tgt->in.peer.ch);
+}
+
+/* A channel that failed ends the first one's reading: it is the reason. */
+static void blame_channel(struct migrate_target *tgt, int *rc)
+{
+	struct error why = { "" };
+	int channel_rc = receivers_failure(&tgt->receivers, &why);
+
+	if (!channel_rc || *rc == -ECANCELED)
+		return;
+	*rc = channel_rc;
+	tgt->err = why;
 }
 
 int migrate_target_run(struct migrate_target *tgt, bool autostart)
@@ -220,11 +273,14 @@ int migrate_target_run(struct migrate_target *tgt, bool autostart)
 		tgt->err = (struct error){ "the migration was cancelled" };
 	}
 	if (rc) {
+		blame_channel(tgt, &rc);
 		error_set(&tgt->err, rc, "the migration failed: %s",
 			  strerrordesc_np(-rc));
 		give_up(tgt);
 	}
 	progress_end(&tgt->progress, rc, tgt->err.text);
+	receivers_close(&tgt->receivers);
+	receivers_init(&tgt->receivers, tgt);
 	return rc;
 }
 

@@ -20,12 +20,15 @@ struct migrate_region {
 };
 
 #define MIGRATE_MAX_REGIONS 16u
+/* Connections of one migration. */
+#define MIGRATE_MAX_CHANNELS 16u
 
 /**
  * struct migrate_vm_ops - a machine to migrate from or to.
  *
- * All return 0 or -errno, unless said otherwise. Calls come from one thread,
- * the one that runs migrate_source_run() or migrate_target_run().
+ * All return 0 or -errno, unless said otherwise. Calls come one at a time, from
+ * the thread that runs migrate_source_run() or migrate_target_run(); but
+ * clear_dirty() from any of the engine's threads.
  */
 struct migrate_vm_ops {
 	/* Number of regions, 1..MIGRATE_MAX_REGIONS; constant. */

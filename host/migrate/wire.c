@@ -37,6 +37,9 @@ static const struct limits limits[WIRE_NR_TYPES] = {
 	[WIRE_GO] = { "go", 8, 8, 8, 0 },
 	[WIRE_RUNNING] = { "running", 8, 8, 8, 0 },
 	[WIRE_ERROR] = { "error", 0, WIRE_MAX_TEXT_BYTES, 1, 0 },
+	[WIRE_CHANNEL] = { "channel", sizeof(struct wire_channel_le),
+			   sizeof(struct wire_channel_le),
+			   sizeof(struct wire_channel_le), 0 },
 };
 
 const char *wire_type_name(enum wire_type type)

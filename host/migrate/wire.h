@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of a migration stream, version 1. Pure: no I/O, no state.
+ * The bytes of a migration stream, version 2. Pure: no I/O, no state.
  *
  * A stream is a sequence of records in each direction. A record is a header of
  * 32 bytes, a table, and for two types a payload:
@@ -18,7 +18,15 @@
  *   GO                              ->
  *                                   <-   RUNNING {flags}
  *
- * and ERROR {text} from the target at any time. All numbers are little-endian.
+ * and ERROR {text} from the target at any time. With several connections the
+ * one above comes first; behind ACCEPT the source opens the others, which carry
+ * pages only, each with a numbering of its own and in one direction:
+ *
+ *   CHANNEL {session, index}        ->
+ *   ROUND_BEGIN, RAM_BATCH ..., ROUND_END {pages of this connection}
+ *
+ * A round has ended when its ROUND_END has come on all of them: only then it
+ * is acknowledged, and only then does the next one begin. All numbers are little-endian.
  * The header's check covers header and table; the state has a checksum of its
  * own; page payloads have none, since the guest may change them while they are
  * sent.
@@ -32,7 +40,7 @@
 #include "base/error.h"
 #include "migrate/vm_ops.h"
 
-#define WIRE_VERSION 1u
+#define WIRE_VERSION 2u
 #define WIRE_PAGE_BYTES 4096u
 #define WIRE_HEADER_BYTES 32u
 #define WIRE_MAX_RUNS 1024u
@@ -54,6 +62,7 @@ enum wire_type {
 	WIRE_GO = 10,
 	WIRE_RUNNING = 11,
 	WIRE_ERROR = 12,
+	WIRE_CHANNEL = 13,
 	WIRE_NR_TYPES,
 };
 
@@ -79,16 +88,25 @@ struct wire_hello_le {
 	uint32_t page_bytes;
 	uint64_t flags; /* features; none yet: 0 */
 	uint32_t nr_regions;
-	uint32_t reserved; /* 0 */
+	uint32_t nr_channels; /* connections, this one included */
+	uint64_t session; /* what the others show; 0 = there are none */
+	uint64_t reserved; /* 0 */
 	/* followed by the regions */
 };
-_Static_assert(sizeof(struct wire_hello_le) == 32, "wire");
+_Static_assert(sizeof(struct wire_hello_le) == 48, "wire");
 
 struct wire_region_le {
 	uint64_t gpa;
 	uint64_t bytes;
 };
 _Static_assert(sizeof(struct wire_region_le) == 16, "wire");
+
+struct wire_channel_le {
+	uint64_t session; /* as in HELLO */
+	uint32_t index; /* 1.. */
+	uint32_t reserved; /* 0 */
+};
+_Static_assert(sizeof(struct wire_channel_le) == 16, "wire");
 
 /* ACCEPT, READY, GO and RUNNING. */
 struct wire_flags_le {
@@ -139,6 +157,8 @@ struct wire_region {
 };
 
 struct wire_hello {
+	unsigned int nr_channels; /* 1..MIGRATE_MAX_CHANNELS */
+	uint64_t session; /* 0 exactly if there is one channel */
 	unsigned int nr_regions;
 	struct wire_region region[MIGRATE_MAX_REGIONS];
 };
@@ -167,6 +187,7 @@ void wire_seal(struct wire_header_le *le, const void *table);
 /* Bytes of the table written to @table, WIRE_MAX_TABLE_BYTES long. */
 size_t wire_put_hello(void *table, const struct wire_hello *hello);
 size_t wire_put_round(void *table, const struct wire_round *round);
+size_t wire_put_channel(void *table, uint64_t session, uint32_t index);
 size_t wire_put_u64(void *table, uint64_t value);
 size_t wire_put_text(void *table, const char *text);
 void wire_put_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
@@ -187,6 +208,11 @@ int wire_parse_hello(const void *table, size_t bytes,
 		     struct wire_hello *ret_hello, struct error *err);
 int wire_parse_round(const void *table, size_t bytes,
 		     struct wire_round *ret_round, struct error *err);
+/* The index, 1..@nr_channels - 1, if the session is @session. -ENOKEY: it is
+ * another one: a stranger's. */
+int wire_parse_channel(const void *table, size_t bytes, uint64_t session,
+		       unsigned int nr_channels, unsigned int *ret_index,
+		       struct error *err);
 int wire_parse_u64(const void *table, size_t bytes, uint64_t *ret_value,
 		   struct error *err);
 /* A number of flags, refused if above @max. */

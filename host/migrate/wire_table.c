@@ -18,6 +18,8 @@ size_t wire_put_hello(void *table, const struct wire_hello *hello)
 		.version = htole32(WIRE_VERSION),
 		.page_bytes = htole32(WIRE_PAGE_BYTES),
 		.nr_regions = htole32(hello->nr_regions),
+		.nr_channels = htole32(hello->nr_channels),
+		.session = htole64(hello->session),
 	};
 	uint8_t *at = table;
 	unsigned int i;
@@ -34,6 +36,23 @@ size_t wire_put_hello(void *table, const struct wire_hello *hello)
 		at += sizeof(region);
 	}
 	return (size_t)(at - (uint8_t *)table);
+}
+
+static int check_channels(const struct wire_hello_le *le, struct error *err)
+{
+	uint32_t nr = le32toh(le->nr_channels);
+
+	if (!nr || nr > MIGRATE_MAX_CHANNELS)
+		return error_set(err, -EPROTO,
+				 "the source wants %" PRIu32
+				 " channels, not 1 to %u",
+				 nr, MIGRATE_MAX_CHANNELS);
+	if (!le->session == (nr == 1))
+		return 0;
+	return error_set(err, -EPROTO,
+			 "the source's hello has %" PRIu32
+			 " channels and %s session",
+			 nr, le->session ? "a" : "no");
 }
 
 static int check_hello(const struct wire_hello_le *le, size_t bytes,
@@ -59,6 +78,8 @@ static int check_hello(const struct wire_hello_le *le, size_t bytes,
 				 "the source asks for features that this "
 				 "target lacks: 0x%" PRIx64,
 				 le64toh(le->flags));
+	if (check_channels(le, err))
+		return -EPROTO;
 	if (!nr || nr > MIGRATE_MAX_REGIONS ||
 	    bytes != sizeof(*le) + nr * sizeof(struct wire_region_le))
 		return error_set(err, -EPROTO,
@@ -85,6 +106,8 @@ int wire_parse_hello(const void *table, size_t bytes,
 		return rc;
 	at += sizeof(le);
 	memset(ret_hello, 0, sizeof(*ret_hello));
+	ret_hello->nr_channels = le32toh(le.nr_channels);
+	ret_hello->session = le64toh(le.session);
 	ret_hello->nr_regions = le32toh(le.nr_regions);
 	for (i = 0; i < ret_hello->nr_regions; i++, at += sizeof(region)) {
 		memcpy(&region, at, sizeof(region));
@@ -125,6 +148,39 @@ int wire_parse_round(const void *table, size_t bytes,
 	ret_round->flags = le32toh(le.flags);
 	ret_round->pages = le64toh(le.pages);
 	ret_round->zero_pages = le64toh(le.zero_pages);
+	return 0;
+}
+
+size_t wire_put_channel(void *table, uint64_t session, uint32_t index)
+{
+	struct wire_channel_le le = {
+		.session = htole64(session),
+		.index = htole32(index),
+	};
+
+	memcpy(table, &le, sizeof(le));
+	return sizeof(le);
+}
+
+int wire_parse_channel(const void *table, size_t bytes, uint64_t session,
+		       unsigned int nr_channels, unsigned int *ret_index,
+		       struct error *err)
+{
+	struct wire_channel_le le;
+
+	if (bytes != sizeof(le))
+		return error_set(err, -EPROTO, "a channel record has %zu bytes",
+				 bytes);
+	memcpy(&le, table, sizeof(le));
+	if (le64toh(le.session) != session)
+		return error_set(err, -ENOKEY,
+				 "a channel of another migration came");
+	if (!le.index || le32toh(le.index) >= nr_channels || le.reserved)
+		return error_set(err, -EPROTO,
+				 "channel %" PRIu32
+				 " came, where 1 to %u were due",
+				 le32toh(le.index), nr_channels - 1);
+	*ret_index = le32toh(le.index);
 	return 0;
 }
 

@@ -81,6 +81,10 @@ int result_exit_code(const struct result *r);
  */
 void result_summarize(struct result *r, const char *const *names, size_t nr);
 
+/* The same statistics of some samples: {FIGURE: {n, min, median, ...}}. A new
+ * reference, NULL if out of memory. */
+json_t *result_statistics(json_t *samples, const char *const *names, size_t nr);
+
 /**
  * result_compare_variants() - have `summary_by_variant` and `difference` made.
  *

@@ -69,3 +69,8 @@ json_t *summary_create(json_t *samples, const char *const *figures, size_t nr)
 	json_decref(summary);
 	return NULL;
 }
+
+json_t *result_statistics(json_t *samples, const char *const *names, size_t nr)
+{
+	return summary_create(samples, names, nr);
+}

@@ -19,7 +19,7 @@
 struct settings {
 	struct common_settings common; /* first */
 	uint64_t duration_ns, repeat;
-	const char *command;
+	const char *command, *load;
 	bool console, verify;
 };
 
@@ -34,6 +34,10 @@ static const struct option_spec options[] = {
 	{ "verify", OPTION_FLAG, AT(verify), "",
 	  "check all of the guest's memory at the end, from outside", 0, 0,
 	  NULL },
+	{ "load", OPTION_STRING, AT(load), "FILE",
+	  "go on from a snapshot (migrate --snapshot) instead of booting;\n"
+	  "--ram, --cpus and --backing as it had them",
+	  0, 0, NULL },
 	{ "console", OPTION_FLAG, AT(console), "",
 	  "give the mini VMM's guest console to this terminal;\n"
 	  "'help' lists commands",
@@ -53,6 +57,7 @@ static const struct command_help help = {
 		    "--duration 5s\n"
 		    "  vmferry boot --firmware uefi --media usb --verify\n"
 		    "  vmferry boot --command 'bench stores'\n"
+		    "  vmferry boot --load guest.snapshot --ram 1G\n"
 		    "  vmferry boot --console",
 };
 
@@ -127,6 +132,7 @@ static void on_child(void *ctx, unsigned int slot, pid_t pid)
 static int one(struct settings *s, const char *dir, const char *kernel,
 	       struct result *result, struct error *err)
 {
+	char incoming[PATH_MAX + 8];
 	const struct boot_settings set = {
 		.vm = {
 			.kind = s->common.machine.kind,
@@ -135,8 +141,9 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,
 			.nr_vcpus = (unsigned int)s->common.cpus,
-			.backing = common_backing_name(&s->common),
+			.memory = s->common.memory.memory,
 			.kernel = kernel,
+			.incoming = s->load ? incoming : NULL,
 		},
 		.workload = s->common.workload_text ? &s->common.workload :
 						      NULL,
@@ -147,7 +154,10 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 		.child = on_child,
 	};
 	struct boot_sample out;
-	int rc = boot_run(&set, &out, err);
+	int rc;
+
+	snprintf(incoming, sizeof(incoming), "file:%s", s->load ? s->load : "");
+	rc = boot_run(&set, &out, err);
 
 	if (rc || interrupt_pending())
 		return rc;
@@ -156,6 +166,14 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 	result_add_verdict(result, out.nr_bad ? RESULT_FAIL : RESULT_PASS);
 	print(&out, common_out(&s->common));
 	return 0;
+}
+
+static json_t *params(const struct settings *s)
+{
+	json_t *o = common_params(&s->common);
+
+	json_object_set_new(o, "load", result_string(s->load));
+	return o;
 }
 
 static int measure(struct settings *s, int argc, char **argv)
@@ -170,7 +188,7 @@ static int measure(struct settings *s, int argc, char **argv)
 
 	if (rc)
 		return EXIT_BROKEN;
-	result_set_params(result, common_params(&s->common));
+	result_set_params(result, params(s));
 	result_summarize(result, figures, sizeof(figures) / sizeof(figures[0]));
 	rc = interrupt_catch();
 	if (!rc)
@@ -190,12 +208,15 @@ static int measure(struct settings *s, int argc, char **argv)
 
 static int give_console(const struct settings *s)
 {
+	const struct drive_memory *memory = &s->common.memory.memory;
 	const struct machine_params params = {
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
-		.backing = !strcmp(common_backing_name(&s->common), "memfd")
-				   ? GUESTMEM_MEMFD
-				   : GUESTMEM_ANON,
+		.backing = memory->kind,
+		.page_bytes = memory->page_bytes,
+		.backing_path = memory->path,
+		.prealloc = memory->prealloc,
+		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
 		.version = VMFERRY_VERSION,
@@ -209,6 +230,12 @@ static int give_console(const struct settings *s)
 /* A terminal needs the machine in this process, and leaves no figures. */
 static int check_console(const struct settings *s, struct error *err)
 {
+	if (s->load && (s->console || s->common.workload_text ||
+			s->common.machine.kind != DRIVE_MINI))
+		return error_set(err, -EINVAL,
+				 "--load is for --vmm mini, and goes with "
+				 "neither --workload nor --console: the "
+				 "snapshot has its own workload");
 	if (!s->console)
 		return 0;
 	if (s->common.machine.kind != DRIVE_MINI)
@@ -245,7 +272,7 @@ int cmd_boot(int argc, char **argv)
 	if (rc) {
 		code = tools_fail("boot", tools_exit_code(rc), &err);
 	} else if (s.common.dry_run) {
-		shown = common_params(&s.common);
+		shown = params(&s);
 		json_dumpf(shown, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(shown);

@@ -31,11 +31,16 @@ static const struct command_help help = {
 		"  vmferry migrate --hops 10 --workload rate=100M\n"
 		"  vmferry migrate --repeat 10 --ab '--downtime-limit 50ms "
 		"--backing memfd'\n"
-		"  vmferry migrate --for 1h --hops 5 --workload rate=100M",
+		"  vmferry migrate --for 1h --hops 5 --workload rate=100M\n"
+		"  vmferry migrate --source-qmp /run/a.qmp --target-qmp "
+		"/run/b.qmp\n"
+		"	--source-console /run/a.com1 --target-console "
+		"/run/b.com1 --workload rate=50M",
 };
 
 static const struct option_spec *const tables[] = {
-	machine_options, common_options, migrate_options, link_options, NULL
+	machine_options, common_options, migrate_options,
+	link_options,	 attach_options, NULL
 };
 
 static json_t *params(const struct migrate_session *m)
@@ -72,6 +77,8 @@ static int measure(struct migrate_session *m)
 	rc = interrupt_catch();
 	if (!rc)
 		rc = migrate_session_run(m, &err);
+	if (m->variant[0].run.attach.source_qmp)
+		result_set_params(result, params(m));
 	if (interrupt_pending())
 		migrate_session_interrupted(m);
 	else if (!rc)
@@ -112,6 +119,8 @@ int cmd_migrate(int argc, char **argv)
 	int rc, code = EXIT_DONE;
 
 	migrate_defaults(s);
+	s->argc = argc;
+	s->argv = argv;
 	rc = options_parse(argc, argv, &help, tables, s, &err);
 	if (rc > 0)
 		return EXIT_DONE;

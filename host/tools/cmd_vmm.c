@@ -3,19 +3,19 @@
 #include <errno.h>
 
 #include "machine/machine.h"
+#include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
 
 struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
-	unsigned int backing;
+	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	bool paused;
 };
 
-static const char *const backings[] = { "anon", "memfd", NULL };
-
 #define AT(field) offsetof(struct settings, field)
+#define AT_MEMORY(field) offsetof(struct settings, memory.field)
 
 static const struct option_spec options[] = {
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
@@ -23,8 +23,7 @@ static const struct option_spec options[] = {
 	  NULL },
 	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 64 (default 1)", 1,
 	  64, NULL },
-	{ "backing", OPTION_CHOICE, AT(backing), "KIND",
-	  "memory from anon or memfd (default anon)", 0, 0, backings },
+	MEMORY_OPTIONS(AT_MEMORY),
 	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
 	  "a PVH ELF image (default: the built-in guest)", 0, 0, NULL },
 	{ "append", OPTION_STRING, AT(append), "WORDS",
@@ -35,7 +34,9 @@ static const struct option_spec options[] = {
 	{ "qmp", OPTION_STRING, AT(qmp), "ADDRESS",
 	  "serve QMP at unix:PATH or tcp:HOST:PORT, or on fd:N", 0, 0, NULL },
 	{ "serial", OPTION_STRING, AT(serial), "WHERE",
-	  "COM1: stdio, none, unix:PATH or fd:N (default none)", 0, 0, NULL },
+	  "COM1: stdio, none, unix:PATH or fd:N (default none);\n"
+	  "unix:PATH,server=on waits for who wants to talk",
+	  0, 0, NULL },
 	{ "incoming", OPTION_STRING, AT(incoming), "ADDRESS",
 	  "wait for a migration there; defer: until migrate-incoming", 0, 0,
 	  NULL },
@@ -74,10 +75,16 @@ int cmd_vmm(int argc, char **argv)
 			  "--ram and --base must be multiples of 2 MiB");
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	}
+	if (memory_resolve(&s.memory, NULL, s.ram_bytes, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
 	params = (struct machine_params){
 		.ram_bytes = s.ram_bytes,
 		.nr_vcpus = (unsigned int)s.cpus,
-		.backing = s.backing ? GUESTMEM_MEMFD : GUESTMEM_ANON,
+		.backing = s.memory.memory.kind,
+		.page_bytes = s.memory.memory.page_bytes,
+		.backing_path = s.memory.memory.path,
+		.prealloc = s.memory.memory.prealloc,
+		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,
 		.append = s.append,

@@ -20,10 +20,10 @@
 
 enum { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
-static const char *const backings[] = { "anon", "memfd", NULL };
 static const char *const progresses[] = { "auto", "always", "never", NULL };
 
 #define AT(field) offsetof(struct common_settings, field)
+#define AT_MEMORY(field) offsetof(struct common_settings, memory.field)
 
 const struct option_spec common_options[] = {
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
@@ -31,8 +31,7 @@ const struct option_spec common_options[] = {
 	  NULL },
 	{ "cpus", OPTION_NUMBER, AT(cpus), "N", "vCPUs, 1 to 64 (default 1)", 1,
 	  64, NULL },
-	{ "backing", OPTION_CHOICE, AT(backing), "KIND",
-	  "memory from anon or memfd (default anon)", 0, 0, backings },
+	MEMORY_OPTIONS(AT_MEMORY),
 	{ "kernel", OPTION_STRING, AT(kernel), "FILE",
 	  "another guest image (default: the built-in one)", 0, 0, NULL },
 	{ "workload", OPTION_STRING, AT(workload_text), "K=V,...",
@@ -122,11 +121,17 @@ int common_resolve(struct common_settings *s, struct error *err)
 	if (s->ram_bytes % (2ull << 20))
 		return error_set(err, -EINVAL,
 				 "--ram must be a multiple of 2 MiB");
-	rc = machine_resolve(&s->machine, err);
-	if (!rc && s->machine.kind == DRIVE_QEMU && s->backing)
-		rc = error_set(err, -EINVAL,
-			       "--backing is for --vmm mini: QEMU keeps its "
-			       "own kind of RAM");
+	/* Found out, not chosen. */
+	if (s->attached)
+		rc = 0;
+	else
+		rc = machine_resolve(&s->machine, err);
+	if (!rc && !s->attached)
+		rc = memory_resolve(&s->memory,
+				    s->machine.kind == DRIVE_QEMU
+					    ? s->machine.qemu.accel
+					    : NULL,
+				    s->ram_bytes, err);
 	if (!rc && s->kernel && s->machine.qemu.media != QEMU_KERNEL)
 		rc = error_set(err, -EINVAL,
 			       "--kernel is for --firmware pvh: --media boots "
@@ -149,11 +154,6 @@ void common_exit(struct common_settings *s)
 		munmap(s->mapped, s->image_bytes);
 }
 
-const char *common_backing_name(const struct common_settings *s)
-{
-	return backings[s->backing];
-}
-
 static json_t *workload_params(const struct workload *w)
 {
 	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:I, s:b}", "pattern",
@@ -171,12 +171,22 @@ json_t *common_params(const struct common_settings *s)
 
 	machine_params(&s->machine, o);
 	json_object_set_new(o, "ram_bytes",
-			    json_integer((json_int_t)s->ram_bytes));
-	json_object_set_new(o, "cpus", json_integer((json_int_t)s->cpus));
-	json_object_set_new(o, "backing", json_string(common_backing_name(s)));
+			    s->machine.unknown
+				    ? json_null()
+				    : json_integer((json_int_t)s->ram_bytes));
+	json_object_set_new(o, "cpus",
+			    s->machine.unknown
+				    ? json_null()
+				    : json_integer((json_int_t)s->cpus));
+	memory_params(&s->memory, o);
+	if (s->attached)
+		json_object_set_new(o, "backing", json_null());
 	json_object_set_new(o, "kernel",
 			    result_string(s->kernel ? s->kernel : "built-in"));
-	json_object_set_new(o, "workload", workload_params(&s->workload));
+	json_object_set_new(o, "workload",
+			    s->attached && !s->workload_text
+				    ? json_null()
+				    : workload_params(&s->workload));
 	return o;
 }
 
@@ -235,14 +245,19 @@ static void set_context(const struct common_settings *s, struct result *result)
 
 	result_set_context(
 		result, "vmm",
-		json_pack("{s:s, s:o}", "name", machine_vmm_name(&s->machine),
+		json_pack("{s:o, s:o}", "name",
+			  result_string(machine_vmm_name(&s->machine)),
 			  "version",
 			  known ? result_string(s->vmm_version) : json_null()));
 	if (!known)
 		result_warn_null(result, "context.vmm.version",
 				 "no VMM came so far as to say it");
 	result_set_context(result, "accelerator",
-			   json_string(machine_accel_name(&s->machine)));
+			   result_string(machine_accel_name(&s->machine)));
+	if (!s->machine.unknown)
+		return;
+	result_warn_null(result, "context.vmm.name", "no machine was asked");
+	result_warn_null(result, "context.accelerator", "no machine was asked");
 }
 
 FILE *common_out(const struct common_settings *s)
@@ -304,8 +319,9 @@ static int finish_interrupted(const char *command,
 			      const struct common_settings *s,
 			      struct result *result)
 {
-	fprintf(stderr, "vmferry %s: interrupted; nothing is left running\n",
-		command);
+	fprintf(stderr, "vmferry %s: interrupted; %s\n", command,
+		s->attached ? "the attached machines live on"
+			    : "nothing is left running");
 	result_add_verdict(result, RESULT_ERROR);
 	if (result_nr_samples(result))
 		write_result(command, s, result, false);

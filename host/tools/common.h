@@ -17,6 +17,7 @@
 #include "report/result.h"
 #include "tools/link_options.h"
 #include "tools/machine_options.h"
+#include "tools/memory_options.h"
 #include "tools/options.h"
 
 /* Every command's settings begin with this. */
@@ -24,12 +25,13 @@ struct common_settings {
 	struct machine_choice machine; /* first */
 	struct link_choice link; /* migrate's only */
 	uint64_t ram_bytes, cpus;
-	unsigned int backing;
+	struct memory_choice memory;
 	const char *kernel;
 	const char *workload_text;
 	const char *json;
 	bool dry_run;
 	unsigned int progress;
+	bool attached; /* to machines that are not ours */
 	struct noise noise; /* since common_init() */
 	char vmm_version[128]; /* "" = none has run yet */
 
@@ -49,8 +51,6 @@ int common_resolve(struct common_settings *s, struct error *err);
 /* Can a result be written to @json (may be NULL)? -EINVAL with a sentence. */
 int common_check_json(const char *json, struct error *err);
 void common_exit(struct common_settings *s);
-
-const char *common_backing_name(const struct common_settings *s);
 
 /* The resolved configuration as the beginning of `params`. */
 json_t *common_params(const struct common_settings *s);

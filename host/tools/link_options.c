@@ -18,8 +18,9 @@ static const char *const relays[] = { "auto", "on", "off", NULL };
 
 const struct option_spec link_options[] = {
 	{ "relay", OPTION_CHOICE, AT(relay), "WHEN",
-	  "count the link's bytes in a relay: auto (QEMU), on, off", 0, 0,
-	  relays },
+	  "count the link's bytes in a relay: auto (QEMU), on, off\n"
+	  "(the kernel counts QEMU's, over TCP)",
+	  0, 0, relays },
 	{ "link-rate", OPTION_RATE, AT(rate_bytes_per_s), "RATE",
 	  "let the relay limit the link, bytes/s", 0, 64ull << 30, NULL },
 	{ "link-delay", OPTION_TIME, AT(delay_ns), "TIME",
@@ -69,6 +70,8 @@ int link_resolve(struct link_choice *c, struct run_settings *run,
 			"impair the link: drop the --link-... options");
 	run->relay = c->relay == RELAY_ON || impaired ||
 		     (c->relay == RELAY_AUTO && run->kind == DRIVE_QEMU);
+	run->relay_auto = c->relay == RELAY_AUTO && !impaired;
+	run->relay_needed = impaired;
 	run->relay_params = (struct relay_params){
 		.rate_bytes_per_s = c->rate_bytes_per_s,
 		.delay_ns = c->delay_ns,

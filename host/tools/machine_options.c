@@ -166,11 +166,15 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 
 const char *machine_vmm_name(const struct machine_choice *c)
 {
+	if (c->unknown)
+		return NULL;
 	return c->kind == DRIVE_MINI ? "mini" : "qemu";
 }
 
 const char *machine_accel_name(const struct machine_choice *c)
 {
+	if (c->unknown)
+		return NULL;
 	return c->kind == DRIVE_MINI ? "kvm" : c->qemu.accel;
 }
 
@@ -178,15 +182,18 @@ void machine_params(const struct machine_choice *c, json_t *params)
 {
 	const struct drive_qemu *q = &c->qemu;
 
-	json_object_set_new(params, "vmm", json_string(machine_vmm_name(c)));
+	json_object_set_new(params, "vmm", result_string(machine_vmm_name(c)));
 	json_object_set_new(params, "accel",
-			    json_string(machine_accel_name(c)));
+			    result_string(machine_accel_name(c)));
 	json_object_set_new(params, "machine", result_string(q->machine));
 	json_object_set_new(params, "machine_version",
 			    result_string(q->version));
-	json_object_set_new(params, "firmware",
-			    json_string(firmwares[c->firmware]));
-	json_object_set_new(params, "media", json_string(medias[c->media]));
+	json_object_set_new(
+		params, "firmware",
+		result_string(c->unknown ? NULL : firmwares[c->firmware]));
+	json_object_set_new(
+		params, "media",
+		result_string(c->unknown ? NULL : medias[c->media]));
 	json_object_set_new(params, "cpu", result_string(q->cpu));
 	json_object_set_new(params, "qemu_binary", result_string(q->binary));
 }

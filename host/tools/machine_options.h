@@ -20,6 +20,7 @@ struct machine_choice {
 	const char *machine, *version, *cpu, *binary;
 
 	/* Resolved. */
+	bool unknown; /* a machine that runs already, and was not asked yet */
 	enum drive_kind kind;
 	struct drive_qemu qemu;
 };
@@ -40,7 +41,7 @@ extern const struct option_spec machine_options[];
  */
 int machine_resolve(struct machine_choice *c, struct error *err);
 
-/* "mini" or "qemu"; "kvm" or "tcg". */
+/* "mini" or "qemu"; "kvm" or "tcg"; NULL = not known. */
 const char *machine_vmm_name(const struct machine_choice *c);
 const char *machine_accel_name(const struct machine_choice *c);
 

@@ -12,11 +12,18 @@
 
 #define AT(field) offsetof(struct migrate_settings, field)
 
-static const char *const transports[] = { "unix", "tcp", NULL };
+static const char *const transports[] = { "auto", "unix", "tcp", "file", NULL };
 
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
-	  "socket between the two: unix (default) or tcp", 0, 0, transports },
+	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
+	  "QEMU tcp with --relay off); file: the source writes a\n"
+	  "snapshot, then the target loads it",
+	  0, 0, transports },
+	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
+	  "keep that snapshot, for boot --load", 0, 0, NULL },
+	{ "channels", OPTION_NUMBER, AT(channels), "N",
+	  "connections that carry pages, 1 to 16 (default 1)", 1, 16, NULL },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
@@ -24,6 +31,9 @@ const struct option_spec migrate_options[] = {
 	  2000 * NSEC_PER_SEC, NULL },
 	{ "before", OPTION_TIME, AT(before_ns), "TIME",
 	  "workload before the migration (default 1s)", 0, 0, NULL },
+	{ "idle", OPTION_FLAG, AT(idle), "",
+	  "stop the workload before the migration: a guest at rest", 0, 0,
+	  NULL },
 	{ "after", OPTION_TIME, AT(after_ns), "TIME",
 	  "workload after it (default 1s)", 0, 0, NULL },
 	{ "timeout", OPTION_TIME, AT(timeout_ns), "TIME",
@@ -71,6 +81,29 @@ const struct option_spec migrate_options[] = {
 	{ .name = NULL },
 };
 
+#define ATTACH(field) AT(attach.field)
+
+const struct option_spec attach_options[] = {
+	{ "source-qmp", OPTION_STRING, ATTACH(source_qmp), "WHERE",
+	  "attach to a machine that runs already, instead of starting\n"
+	  "one: its QMP at unix:PATH, tcp:HOST:PORT, or a path",
+	  0, 0, NULL },
+	{ "target-qmp", OPTION_STRING, ATTACH(target_qmp), "WHERE",
+	  "and to the one that waits for it (-incoming defer)", 0, 0, NULL },
+	{ "source-console", OPTION_STRING, ATTACH(source_console), "WHERE",
+	  "the guest's COM1 there: a socket likewise, or a terminal;\n"
+	  "needed to start a --workload",
+	  0, 0, NULL },
+	{ "target-console", OPTION_STRING, ATTACH(target_console), "WHERE",
+	  "and at the target: to verify where memory cannot be seen", 0, 0,
+	  NULL },
+	{ "uri", OPTION_STRING, ATTACH(uri), "ADDRESS",
+	  "where the target listens and the source connects:\n"
+	  "tcp:HOST:PORT or unix:PATH (default: a socket of ours)",
+	  0, 0, NULL },
+	{ .name = NULL },
+};
+
 static const char default_verify[] = "inline,after";
 
 void migrate_defaults(struct migrate_settings *s)
@@ -83,9 +116,13 @@ void migrate_defaults(struct migrate_settings *s)
 		.verify_text = default_verify,
 		.seed = 1,
 		.hops = 1,
+		.channels = 1,
 	};
 	common_init(&s->common);
 }
+
+/* Not known yet: the guest itself refuses what does not fit. */
+#define ATTACH_RAM_BYTES (1ull << 40)
 
 static bool names_qemu(const struct migrate_settings *s)
 {
@@ -100,7 +137,7 @@ static int resolve_qemu(const struct migrate_settings *s,
 		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
 	int rc;
 
-	if (run->kind != DRIVE_QEMU && names_qemu(s))
+	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
 		return error_set(err, -EINVAL,
 				 "the --qemu-... options are for "
 				 "--vmm qemu");
@@ -118,6 +155,27 @@ static int resolve_qemu(const struct migrate_settings *s,
 		rc = migrate_parse_parameters(&s->parameters, run->parameters,
 					      err);
 	return rc;
+}
+
+/* A file is written by one and read by the next, when it is whole. */
+static int resolve_file(const struct migrate_settings *s,
+			const struct run_settings *run, struct error *err)
+{
+	bool file = !strcmp(run->transport, "file");
+
+	if (s->snapshot && (!file || !*s->snapshot))
+		return error_set(err, -EINVAL,
+				 "--snapshot FILE goes with --transport file");
+	if (!file)
+		return 0;
+	if (run->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--transport file is for --vmm mini");
+	if (run->nr_channels > 1 || s->fault_text)
+		return error_set(err, -EINVAL,
+				 "--channels and --fault are for sockets, not "
+				 "for --transport file");
+	return 0;
 }
 
 /* Inline is the workload's own check before it overwrites: one of the two
@@ -140,25 +198,47 @@ static int agree_on_inline(struct migrate_settings *s, struct run_settings *run,
 	return 0;
 }
 
+/* Of a UNIX socket the kernel counts no bytes. */
+static const char *transport(const struct migrate_settings *s,
+			     const struct run_settings *run)
+{
+	if (s->transport)
+		return transports[s->transport];
+	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
+}
+
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
-	int rc = common_resolve(&s->common, err);
+	struct run_attach attach = { .source_qmp = NULL };
+	int rc;
 
+	/* Which of the two it is settles what the others may say. */
+	rc = attach_resolve(&s->attach, s->argc, s->argv,
+			    s->common.workload_text != NULL, &attach, err);
+	if (rc)
+		return rc;
+	if (attach.source_qmp)
+		s->common.ram_bytes = ATTACH_RAM_BYTES;
+	s->common.attached = s->common.machine.unknown = attach.source_qmp;
+	rc = common_resolve(&s->common, err);
 	if (rc)
 		return rc;
 	*run = (struct run_settings){
+		.attach = attach,
 		.kind = s->common.machine.kind,
 		.qemu = s->common.machine.qemu,
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
-		.backing = common_backing_name(&s->common),
+		.memory = s->common.memory.memory,
 		.kernel = s->common.kernel,
 		.image = s->common.image,
 		.image_bytes = s->common.image_bytes,
-		.transport = transports[s->transport],
+		.snapshot = s->snapshot,
+		.nr_channels = (unsigned int)s->channels,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
+		.idle = s->idle,
 		.warmup_ns = s->before_ns,
 		.after_ns = s->after_ns,
 		.timeout_ns = s->timeout_ns,
@@ -178,11 +258,26 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = link_resolve(&s->common.link, run, err);
 	if (rc)
 		return rc;
-	rc = agree_on_inline(s, run, err);
+	run->transport = transport(s, run);
+	rc = resolve_file(s, run, err);
+	if (!rc)
+		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
 	run->workload = s->common.workload;
 	return 0;
+}
+
+static json_t *attach_params(const struct run_attach *a)
+{
+	if (!a->source_qmp)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "source_qmp",
+			 result_string(a->source_qmp), "target_qmp",
+			 result_string(a->target_qmp), "source_console",
+			 result_string(a->source_console), "target_console",
+			 result_string(a->target_console), "uri",
+			 result_string(a->uri));
 }
 
 json_t *migrate_params(const struct migrate_settings *s,
@@ -196,6 +291,9 @@ json_t *migrate_params(const struct migrate_settings *s,
 		json_integer((json_int_t)run->max_bandwidth_bytes_per_s));
 	json_object_set_new(o, "downtime_limit_ms",
 			    json_real((double)run->downtime_limit_ns / 1e6));
+	json_object_set_new(o, "snapshot", result_string(run->snapshot));
+	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));
 	json_object_set_new(o, "after_ms",
@@ -209,6 +307,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 	json_object_set_new(o, "fault",
 			    s->fault_text ? json_string(s->fault_text)
 					  : json_null());
+	json_object_set_new(o, "attach", attach_params(&run->attach));
 	link_params(&s->common.link, run, o);
 	json_object_set(o, "qemu_capabilities", run->capabilities);
 	json_object_set(o, "qemu_parameters", run->parameters);

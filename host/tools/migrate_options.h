@@ -4,10 +4,12 @@
 #define VMFERRY_TOOLS_MIGRATE_OPTIONS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "drive/run.h"
+#include "tools/attach_options.h"
 #include "tools/common.h"
 #include "tools/options.h"
 
@@ -18,14 +20,20 @@ struct migrate_settings {
 	uint64_t repeat; /* 0 = not given: 1, or with --for no limit */
 	uint64_t seed, hops;
 	uint64_t for_ns; /* 0 = no soak */
+	bool idle;
+	uint64_t channels;
+	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
 	const char *verify_text, *sabotage_text, *fault_text;
 	const char *qemu_source, *qemu_target;
 	struct option_list capabilities, parameters;
+	struct attach_choice attach;
+	int argc; /* the command line; set before migrate_resolve() */
+	char **argv;
 };
 
-extern const struct option_spec migrate_options[];
+extern const struct option_spec migrate_options[], attach_options[];
 
 /* Before options_parse(). */
 void migrate_defaults(struct migrate_settings *s);

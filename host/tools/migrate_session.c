@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "drive/attach.h"
 #include "tools/interrupt.h"
 #include "tools/migrate_bundle.h"
 #include "tools/migrate_judge.h"
@@ -130,6 +131,18 @@ static bool broke(int rc)
 	return code == EXIT_BROKEN;
 }
 
+/* What the machines turned out to be. */
+static void note_found(struct migrate_variant *v, const struct run_hop *hop)
+{
+	v->s.common.machine.unknown = !hop->sample->accel;
+	v->s.common.machine.kind = hop->set->kind;
+	v->s.common.machine.qemu.accel = hop->sample->accel;
+	v->s.common.ram_bytes = hop->set->ram_bytes;
+	v->s.common.cpus = hop->sample->nr_vcpus;
+	v->run.relay = hop->set->relay;
+	v->run.kind = hop->set->kind;
+}
+
 static bool on_hop(void *ctx, const struct run_hop *hop)
 {
 	struct migrate_session *m = ctx;
@@ -142,6 +155,8 @@ static bool on_hop(void *ctx, const struct run_hop *hop)
 	if (!hop->rc)
 		verdict = migrate_judge(hop->set, hop->sample, m->result);
 	common_note_version(&m->variant[0].s.common, hop->sample->vmm_version);
+	if (hop->set->attach.source_qmp)
+		note_found(&m->variant[0], hop);
 	m->hop = hop->hop;
 	m->nr_hops++;
 	m->nr_failed += verdict != RESULT_PASS;
@@ -173,7 +188,8 @@ static int one(struct migrate_session *m, struct error *err)
 	/* A soak shall not do the same again and again. */
 	if (m->deadline_ns)
 		v->run.workload.seed = v->s.common.workload.seed + m->index;
-	return run_hops(&v->run, &hops, err);
+	return v->run.attach.source_qmp ? run_attached(&v->run, &hops, err)
+					: run_hops(&v->run, &hops, err);
 }
 
 static bool wants_more(const struct migrate_session *m)
@@ -200,6 +216,8 @@ static int prepare(struct migrate_session *m, unsigned int which,
 		return rc;
 	v->run.dir = v->dir;
 	v->run.child = on_child;
+	v->run.attach.pending =
+		v->run.attach.source_qmp ? interrupt_pending : NULL;
 	v->run.progress = on_progress;
 	v->run.progress_ctx = m;
 	return common_kernel(&v->s.common, v->dir, v->kernel, &v->run.kernel,

@@ -186,6 +186,7 @@ static json_t *integrity(const struct run_integrity *in)
 	set_integer(o, "bytes_checked", in->bytes_checked);
 	set_number(o, "coverage_pct", in->coverage_pct);
 	set_integer(o, "rewritten_pages", in->rewritten_pages);
+	set_integer(o, "guest_pages", in->guest_pages);
 	set_integer(o, "compared_bytes", in->compared_bytes);
 	set(o, "contradiction", result_string(in->contradiction));
 	set(o, "bad", classes);
@@ -255,6 +256,15 @@ static json_t *source_after(const struct run_survivor *v)
 	return o;
 }
 
+static void warn_notes(const struct run_sample *s, struct result *result)
+{
+	json_t *note;
+	size_t i;
+
+	json_array_foreach (s->notes, i, note)
+		result_warn(result, "%s", json_string_value(note));
+}
+
 json_t *sample_json(const struct run_settings *settings,
 		    const struct run_sample *s, struct result *result)
 {
@@ -272,7 +282,10 @@ json_t *sample_json(const struct run_settings *settings,
 	set_number(o, "guest_gap_ms", s->guest_gap_ms);
 	set_number(o, "brownout_ms", s->brownout_ms);
 	set_number(o, "sampler_resolution_ms", s->sampler_resolution_ms);
+	set_number(o, "clock_offset_us", s->clock_offset_us);
+	set_number(o, "clock_offset_error_us", s->clock_offset_error_us);
 	set_bytes(o, "wire_bytes", s->wire_bytes);
+	set_bytes(o, "kernel_bytes", s->kernel_bytes);
 	set_bytes(o, "state_bytes", s->state_bytes);
 	set(o, "connections",
 	    s->nr_connections ? json_integer(s->nr_connections) : json_null());
@@ -302,6 +315,7 @@ json_t *sample_json(const struct run_settings *settings,
 			    "switchover before anybody looked at them: verify "
 			    "inline or switchover too",
 			    s->integrity.rewritten_pages);
+	warn_notes(s, result);
 	sample_explain_nulls(settings, s, o, result);
 	return o;
 }

@@ -18,6 +18,11 @@ static json_t *at(json_t *object, const char *key)
 enum why_more {
 	WHY_HELD = 1, /* or: the target was held back */
 	WHY_ALWAYS = 2, /* whether the migration completed or not */
+	WHY_STEPS = 4, /* or: an idle guest makes none (--idle) */
+	WHY_WIRE = 8, /* or: what the kernel's counts lack */
+	WHY_FAR = 16, /* or: memory or threads of one cannot be seen */
+	WHY_SOURCE = 32, /* or: those of the source */
+	WHY_TARGET = 64, /* or: those of the target */
 };
 
 struct why {
@@ -29,40 +34,63 @@ static const struct why reasons[] = {
 	{ "total_ms", "the source never said that it had completed", 0 },
 	{ "setup_ms", "the source never said that it was active", 0 },
 	{ "downtime_ms", "no STOP or no RESUME came", WHY_HELD },
-	{ "blackout_ms", "the workload made no step on both sides", WHY_HELD },
+	{ "blackout_ms", "the workload made no step on both sides",
+	  WHY_HELD | WHY_STEPS | WHY_FAR },
 	{ "guest_gap_ms",
 	  "the guest's log of its longest gaps does not list this one: others "
 	  "were longer",
-	  WHY_HELD },
-	{ "brownout_ms", "there was no rate before to compare with", 0 },
-	{ "sampler_resolution_ms", "nothing was sampled", 0 },
-	{ "wire_bytes", "this VMM does not count its bytes, and --relay is off",
-	  WHY_ALWAYS },
+	  WHY_HELD | WHY_STEPS | WHY_FAR },
+	{ "brownout_ms", "there was no rate before to compare with",
+	  WHY_SOURCE },
+	{ "sampler_resolution_ms", "no progress was seen on both sides",
+	  WHY_FAR },
+	{ "wire_bytes", "no relay, no VMM and no kernel counted them",
+	  WHY_ALWAYS | WHY_WIRE },
+	{ "kernel_bytes", "the migration did not begin",
+	  WHY_ALWAYS | WHY_WIRE },
 	{ "state_bytes", "this VMM does not say", WHY_ALWAYS },
-	{ "connections", "only a relay counts them: --relay on", WHY_ALWAYS },
+	{ "connections", "neither a relay nor the kernel counted them",
+	  WHY_ALWAYS },
 	{ "waterfall.stop_ms", "this source does not give the moment", 0 },
 	{ "waterfall.final_ram_ms", "this source does not give the moment", 0 },
 	{ "waterfall.device_save_ms", "this source does not give the moment",
 	  0 },
-	{ "waterfall.device_load_ms", "this VMM does not give the moment", 0 },
+	{ "waterfall.device_load_ms", "this VMM does not give the moment",
+	  WHY_FAR },
 	{ "waterfall.resume_ms", "this target does not give the moment",
 	  WHY_HELD },
-	{ "dirty_rate.before_bytes_per_s", "there was no warm-up", WHY_ALWAYS },
-	{ "dirty_rate.during_bytes_per_s", "nothing was measured", 0 },
-	{ "dirty_rate.after_bytes_per_s", "nothing was measured", 0 },
-	{ "cpu_s.source", "its threads could not be seen", WHY_ALWAYS },
-	{ "cpu_s.target", "its threads could not be seen", WHY_ALWAYS },
-	{ "tsc_ran_during_stop", "the workload made no step on both sides", 0 },
+	{ "dirty_rate.before_bytes_per_s", "there was no warm-up",
+	  WHY_ALWAYS | WHY_SOURCE },
+	{ "dirty_rate.during_bytes_per_s", "nothing was measured", WHY_SOURCE },
+	{ "dirty_rate.after_bytes_per_s", "nothing was measured", WHY_TARGET },
+	{ "cpu_s.source", "its threads could not be seen",
+	  WHY_ALWAYS | WHY_SOURCE },
+	{ "cpu_s.target", "its threads could not be seen",
+	  WHY_ALWAYS | WHY_TARGET },
+	{ "tsc_ran_during_stop", "the workload made no step on both sides",
+	  WHY_STEPS | WHY_FAR },
+	{ "clock_offset_us", "one of the two hosts does not tell its time",
+	  WHY_ALWAYS },
+	{ "clock_offset_error_us",
+	  "one of the two hosts does not tell its time", WHY_ALWAYS },
 	{ "vmm_reported", "the source said nothing", WHY_ALWAYS },
 };
 
 static const char *reason(const struct why *why, const struct run_sample *s,
-			  bool held)
+			  bool held, bool idle)
 {
+	if (s->source_blind[0] && why->more & (WHY_FAR | WHY_SOURCE))
+		return "the source's memory and threads cannot be seen";
+	if (s->target_blind[0] && why->more & (WHY_FAR | WHY_TARGET))
+		return "the target's memory and threads cannot be seen";
+	if ((why->more & WHY_WIRE) && s->wire_reason[0])
+		return s->wire_reason;
 	if (why->more & WHY_ALWAYS)
 		return why->reason;
 	if (!s->completed)
 		return "the migration did not complete";
+	if (idle && (why->more & WHY_STEPS))
+		return "the workload was stopped before the migration";
 	if (held && (why->more & WHY_HELD))
 		return "the target was held back for a look at its memory";
 	return why->reason;
@@ -77,8 +105,7 @@ static void explain_rounds(json_t *rounds, struct result *result)
 		  "the migration failed in this round, and none followed", 0 },
 		{ "rounds.pages", silent, 0 },
 		{ "rounds.zero_pages", silent, 0 },
-		{ "rounds.wire_bytes",
-		  "this VMM does not count its bytes, and --relay is off", 0 },
+		{ "rounds.wire_bytes", "see wire_bytes", 0 },
 		{ "rounds.dirty_pages_after", silent, 0 },
 	};
 	json_t *round;
@@ -92,6 +119,16 @@ static void explain_rounds(json_t *rounds, struct result *result)
 						 keys[k].reason);
 }
 
+static void explain_attached(const struct run_settings *set_,
+			     struct result *result)
+{
+	result_warn_null(result, "boot_ready_ms",
+			 "the machines were attached to, not booted");
+	if (set_->attach.keep)
+		result_warn_null(result, "fill_ms",
+				 "the guest's workload ran already");
+}
+
 /* The keys whose reason is more than a row of the table. */
 static void explain_special(const struct run_settings *set_,
 			    const struct run_sample *s, bool held, json_t *o,
@@ -103,15 +140,17 @@ static void explain_special(const struct run_settings *set_,
 				  ? "the workload made no step on the target"
 				  : "this target does not give the moment in "
 				    "which it started its vCPUs",
-		.more = WHY_HELD,
+		.more = WHY_HELD | WHY_STEPS | WHY_FAR,
 	};
 	const struct why coverage = {
 		.reason = "the host took no look: see --verify",
+		.more = WHY_TARGET,
 	};
 	bool qemu = set_->kind == DRIVE_QEMU;
 
 	if (json_is_null(at(o, step.key)))
-		result_warn_null(result, step.key, reason(&step, s, held));
+		result_warn_null(result, step.key,
+				 reason(&step, s, held, set_->idle));
 	if (!set_->workload.rate_bytes_per_s)
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
@@ -125,14 +164,19 @@ static void explain_special(const struct run_settings *set_,
 	result_warn_null(result, "cpu_s.decompress",
 			 qemu ? "see cpu_s.target_threads"
 			      : "nothing was compressed");
+	if (set_->attach.source_qmp)
+		explain_attached(set_, result);
 	explain_rounds(s->rounds, result);
 	if (s->source.checked && isnan(s->source.integrity.coverage_pct))
 		result_warn_null(result, "source_after.integrity.coverage_pct",
-				 "the source had handed over: it stands "
-				 "still, and nobody looks at its memory");
+				 s->source_blind[0]
+					 ? "its memory cannot be seen"
+					 : "the source had handed over: it "
+					   "stands still, and nobody looks at "
+					   "its memory");
 	if (isnan(s->integrity.coverage_pct))
 		result_warn_null(result, "integrity.coverage_pct",
-				 reason(&coverage, s, false));
+				 reason(&coverage, s, false, false));
 }
 
 /* Of several reasons the first that applies. */
@@ -148,7 +192,8 @@ void sample_explain_nulls(const struct run_settings *set_,
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (json_is_null(at(o, reasons[i].key)))
-			result_warn_null(result, reasons[i].key,
-					 reason(&reasons[i], s, held));
+			result_warn_null(
+				result, reasons[i].key,
+				reason(&reasons[i], s, held, set_->idle));
 	explain_special(set_, s, held, o, result);
 }

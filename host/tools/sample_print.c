@@ -38,6 +38,26 @@ static const char *rate(char *text, double bytes_per_s)
 	return isnan(bytes_per_s) ? "-" : units_format_rate(text, bytes_per_s);
 }
 
+static const char *seconds(char *text, double s)
+{
+	if (isnan(s))
+		return "-";
+	snprintf(text, UNITS_TEXT_BYTES, "%.2f s", s);
+	return text;
+}
+
+static void print_clock(struct table *t, const struct run_sample *s)
+{
+	if (!s->source_blind[0] && !s->target_blind[0])
+		return;
+	if (isnan(s->clock_offset_us))
+		table_pair(t, "clocks", "not known: downtime by arrival");
+	else
+		table_pair(t, "clocks",
+			   "target %+.0f us to the source, +- %.0f us",
+			   s->clock_offset_us, s->clock_offset_error_us);
+}
+
 static void print_times(const struct run_settings *set,
 			const struct run_sample *s, FILE *f)
 {
@@ -49,6 +69,7 @@ static void print_times(const struct run_settings *set,
 	time_pair(t, "total", s->total_ms, "migrate -> source done");
 	time_pair(t, "downtime", s->downtime_ms,
 		  "STOP at the source -> RESUME at the target");
+	print_clock(t, s);
 	time_pair(t, "blackout", s->blackout_ms,
 		  "last step at the source -> first at the target");
 	time_pair(t, "guest's gap", s->guest_gap_ms,
@@ -77,11 +98,8 @@ static void print_bytes(const struct run_settings *set,
 	table_pair(t, "dirty rate", "%s before, %s during, %s after",
 		   rate(a, s->rate_before), rate(b, s->rate_during),
 		   rate(c, s->rate_after));
-	if (isnan(s->source_cpu_s))
-		table_pair(t, "CPU", "-");
-	else
-		table_pair(t, "CPU", "%.2f s source, %.2f s target",
-			   s->source_cpu_s, s->target_cpu_s);
+	table_pair(t, "CPU", "%s source, %s target",
+		   seconds(a, s->source_cpu_s), seconds(b, s->target_cpu_s));
 	table_print(t, f);
 	table_destroy(t);
 }
@@ -179,6 +197,11 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 		fprintf(f, "%.4g %%", in->coverage_pct);
 	fprintf(f, ", %zu bad\n", in->findings.nr);
 	print_findings(&in->findings, f);
+	if (in->guest_pages && !in->pages_checked)
+		fprintf(f,
+			"  %" PRIu64 " pages checked by the guest itself, "
+			"%" PRIu64 " bad\n",
+			in->guest_pages, in->unlisted);
 	if (in->contradiction[0])
 		fprintf(f, "  %s\n", in->contradiction);
 	if (in->rewritten_pages)
@@ -251,9 +274,14 @@ static void print_vantage(const struct run_settings *set,
 void sample_print(const struct run_settings *settings,
 		  const struct run_sample *s, FILE *f)
 {
+	json_t *note;
+	size_t i;
+
 	if (!s->completed || s->guest_lost)
 		fprintf(f, "The migration failed: %s\n",
 			s->failure[0] ? s->failure : "no reason given");
+	json_array_foreach (s->notes, i, note)
+		fprintf(f, "Note: %s\n", json_string_value(note));
 	print_rounds(s, f);
 	if (s->completed)
 		print_times(settings, s, f);

@@ -13,6 +13,11 @@
 #define KVM_X86_QUIRK_SLOT_ZAP_ALL (1 << 7)
 #endif
 
+/* Linux 6.1. */
+#ifndef KVM_CAP_DIRTY_LOG_RING_ACQ_REL
+#define KVM_CAP_DIRTY_LOG_RING_ACQ_REL 223
+#endif
+
 /* Linux 6.8 and 6.11. */
 #ifndef KVM_CAP_GUEST_MEMFD
 #define KVM_CAP_GUEST_MEMFD 234

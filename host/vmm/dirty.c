@@ -28,6 +28,16 @@ int vm_dirty_degrade(struct vm *vm, unsigned int flags)
 	return 0;
 }
 
+unsigned int vm_dirty_lacks(const struct vm *vm)
+{
+	unsigned int flags = vm->caps.manual_dirty;
+
+	/* INITIALLY_SET means nothing without manual protection. */
+	if (!(flags & MANUAL))
+		return VM_DIRTY_NO_MANUAL | VM_DIRTY_NO_INITIALLY_SET;
+	return flags & INITIALLY_SET ? 0 : VM_DIRTY_NO_INITIALLY_SET;
+}
+
 static int enable_manual(struct vm *vm)
 {
 	unsigned int flags = vm->caps.manual_dirty & (MANUAL | INITIALLY_SET);
@@ -37,8 +47,10 @@ static int enable_manual(struct vm *vm)
 	};
 	int rc;
 
-	/* INITIALLY_SET means nothing without manual protection. */
-	if (!(flags & MANUAL) || vm->log.flags == flags)
+	/* INITIALLY_SET means nothing without manual protection. With a ring
+	 * it would leave the pages writable, and the first writes unlogged. */
+	if (!(flags & MANUAL) || vm->log.flags == flags ||
+	    vm->caps.ring_entries)
 		return 0;
 	rc = kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
 	if (!rc)
@@ -92,7 +104,7 @@ static int set_flags(struct vm *vm, uint32_t flags)
 	return rc;
 }
 
-int vm_log_start(struct vm *vm)
+static int start(struct vm *vm)
 {
 	int rc;
 
@@ -113,23 +125,49 @@ int vm_log_start(struct vm *vm)
 	return rc;
 }
 
-int vm_log_stop(struct vm *vm)
+int vm_log_start(struct vm *vm)
 {
 	int rc;
 
-	if (!vm->log.on)
-		return 0;
-	rc = set_flags(vm, 0);
-	free_maps(&vm->log);
-	vm->log.on = false;
+	pthread_mutex_lock(&vm->log.lock);
+	rc = start(vm);
+	pthread_mutex_unlock(&vm->log.lock);
 	return rc;
 }
 
-int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
-		   size_t bitmap_bytes)
+int vm_log_stop(struct vm *vm)
 {
-	struct kvm_dirty_log request = { .slot = region };
+	int rc = 0;
+
+	pthread_mutex_lock(&vm->log.lock);
+	if (vm->log.on) {
+		rc = set_flags(vm, 0);
+		free_maps(&vm->log);
+		vm->log.on = false;
+		/* What is left in the rings is of no interest any more. */
+		if (vm->caps.ring_entries)
+			dirty_ring_collect(vm);
+	}
+	pthread_mutex_unlock(&vm->log.lock);
+	return rc;
+}
+
+/* KVM's news of a region, into its `fetched`. */
+static int get_log(struct vm *vm, unsigned int region)
+{
+	struct kvm_dirty_log request = {
+		.slot = region,
+		.dirty_bitmap = vm->log.fetched[region],
+	};
+
+	return kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &request);
+}
+
+static int fetch(struct vm *vm, unsigned int region, uint64_t *bitmap,
+		 size_t bitmap_bytes)
+{
 	uint64_t pages, i, *fetched, *kept;
+	bool ring = vm->caps.ring_entries;
 	int rc;
 
 	if (!vm->log.on || region >= vm->mem.nr_regions)
@@ -137,25 +175,32 @@ int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
 	pages = pages_of(vm, region);
 	if (bitmap_bytes < BITMAP_BYTES(pages))
 		return -EINVAL;
-	fetched = vm->log.fetched[region];
-	kept = vm->log.kept[region];
-	request.dirty_bitmap = fetched;
-	rc = kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &request);
+	rc = ring ? dirty_ring_collect(vm) : get_log(vm, region);
 	if (rc)
 		return rc;
+	fetched = vm->log.fetched[region];
+	kept = vm->log.kept[region];
 	for (i = 0; i < BITMAP_WORDS(pages); i++) {
-		if (kept) {
+		if (kept && !ring)
 			kept[i] |= fetched[i];
-			bitmap[i] |= kept[i];
-		} else {
-			bitmap[i] |= fetched[i];
-		}
+		bitmap[i] |= kept ? kept[i] : fetched[i];
 	}
 	return 0;
 }
 
-int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
-		   uint64_t nr, const uint64_t *bitmap)
+int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
+		   size_t bitmap_bytes)
+{
+	int rc;
+
+	pthread_mutex_lock(&vm->log.lock);
+	rc = fetch(vm, region, bitmap, bitmap_bytes);
+	pthread_mutex_unlock(&vm->log.lock);
+	return rc;
+}
+
+static int clear(struct vm *vm, unsigned int region, uint64_t first,
+		 uint64_t nr, const uint64_t *bitmap)
 {
 	struct kvm_clear_dirty_log request = {
 		.slot = region,
@@ -178,4 +223,15 @@ int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
 	if (!nr || !(vm->log.flags & MANUAL))
 		return 0;
 	return kvm_ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, &request);
+}
+
+int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
+		   uint64_t nr, const uint64_t *bitmap)
+{
+	int rc;
+
+	pthread_mutex_lock(&vm->log.lock);
+	rc = clear(vm, region, first, nr, bitmap);
+	pthread_mutex_unlock(&vm->log.lock);
+	return rc;
 }

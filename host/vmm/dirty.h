@@ -4,7 +4,9 @@
  *
  * A region's index is its place in vm_memory(). The same meaning on every
  * kernel: with manual protection (and INITIALLY_SET) KVM does the work, else a
- * bitmap of ours keeps what KVM forgets as it reports it.
+ * bitmap of ours keeps what KVM forgets as it reports it. With a dirty ring
+ * (vm_params.dirty_ring_entries) pages come out of the vCPUs' rings into that
+ * bitmap: when somebody fetches, and when a ring is full.
  */
 #ifndef VMFERRY_VMM_DIRTY_H
 #define VMFERRY_VMM_DIRTY_H
@@ -13,6 +15,19 @@
 #include <stdint.h>
 
 struct vm;
+
+/* What the dirty ring did since vm_create(); all 0 with the bitmap. */
+struct vm_dirty_stats {
+	uint64_t ring_pages; /* entries taken out of the rings */
+	uint64_t ring_full_exits; /* a vCPU had to wait until its was empty */
+	uint64_t ring_resets; /* KVM_RESET_DIRTY_RINGS */
+	uint64_t ring_reset_ns; /* time in those calls */
+};
+
+void vm_dirty_stats(struct vm *vm, struct vm_dirty_stats *ret_stats);
+
+/* Entries of each vCPU's ring; 0 = the log is KVM's bitmap. */
+unsigned int vm_dirty_ring_entries(const struct vm *vm);
 
 /**
  * vm_log_start() - start logging in all regions.
@@ -35,8 +50,10 @@ int vm_log_stop(struct vm *vm);
  * The pages stay dirty until vm_clear_dirty(). A page written later shows up
  * in the next call.
  *
- * Return: 0; -EINVAL for a wrong region, logging off, or a short bitmap; or
- * what KVM_GET_DIRTY_LOG said.
+ * Return: 0; -EINVAL for a wrong region, logging off, or a short bitmap;
+ * -EOVERFLOW if KVM ran over a dirty ring (a KVM that emulates ring 0 may, for
+ * guests that write a lot there), once and for ever; or what
+ * KVM_GET_DIRTY_LOG said.
  * Source: Documentation/virt/kvm/api.rst, KVM_GET_DIRTY_LOG.
  */
 int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
@@ -64,5 +81,7 @@ int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
 #define VM_DIRTY_NO_MANUAL (1u << 0)
 #define VM_DIRTY_NO_INITIALLY_SET (1u << 1)
 int vm_dirty_degrade(struct vm *vm, unsigned int flags);
+/* What it lacks now, by the same flags. */
+unsigned int vm_dirty_lacks(const struct vm *vm);
 
 #endif

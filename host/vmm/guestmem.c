@@ -5,101 +5,111 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
 
-static int back(struct guestmem_region *r, enum guestmem_backing backing)
+static int populate(const struct guestmem_region *r, struct error *err)
 {
-	if (backing == GUESTMEM_ANON)
-		return 0;
-	r->memfd = memfd_create(r->name, MFD_CLOEXEC);
-	if (r->memfd < 0 || ftruncate(r->memfd, (off_t)r->bytes))
-		return -errno;
-	return 0;
-}
+	int rc = madvise(r->hva, r->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
 
-/* Maps @r on a 2 MiB boundary, so that huge pages fit guest and host alike. */
-static int map(struct guestmem_region *r)
-{
-	int flags = r->memfd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	uint8_t *room, *at, *end;
-
-	room = mmap(NULL, r->bytes + HUGE, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (room == MAP_FAILED)
-		return -errno;
-	end = room + r->bytes + HUGE;
-	at = room + (HUGE - (uintptr_t)room % HUGE) % HUGE;
-	if (mmap(at, r->bytes, PROT_READ | PROT_WRITE,
-		 flags | MAP_NORESERVE | MAP_FIXED, r->memfd,
-		 0) == MAP_FAILED) {
-		int rc = -errno;
-
-		munmap(room, r->bytes + HUGE);
-		return rc;
-	}
-	if (at > room)
-		munmap(room, (size_t)(at - room));
-	if (end > at + r->bytes)
-		munmap(at + r->bytes, (size_t)(end - (at + r->bytes)));
-	/* Best effort: a core dump of the VMM should not hold the guest. */
-	madvise(at, r->bytes, MADV_DONTDUMP);
-	r->hva = at;
-	return 0;
-}
-
-static int add(struct guestmem *mem, const char *name, uint64_t gpa,
-	       uint64_t bytes, enum guestmem_backing backing, struct error *err)
-{
-	struct guestmem_region *r = &mem->region[mem->nr_regions++];
-	int rc;
-
-	*r = (struct guestmem_region){
-		.gpa = gpa,
-		.bytes = bytes,
-		.memfd = -1,
-		.name = name,
-		.is_ram = gpa != GUESTMEM_CONTROL_GPA,
-	};
-	rc = back(r, backing);
-	if (!rc)
-		rc = map(r);
+	if (rc == -EINVAL)
+		return error_set(err, -EOPNOTSUPP,
+				 "preallocation takes Linux 5.14 "
+				 "(MADV_POPULATE_WRITE)");
 	if (rc)
-		return error_set(err, rc, "cannot map %llu MiB for %s: %s",
-				 (unsigned long long)(bytes >> 20), name,
+		return error_set(err, rc, "cannot preallocate %s: %s", r->name,
 				 strerror(-rc));
 	return 0;
 }
 
-int guestmem_init(struct guestmem *mem, uint64_t ram_bytes,
-		  enum guestmem_backing backing, uint64_t control_bytes,
-		  struct error *err)
+/* Pages that this host cannot give are its lack; a file that cannot be made
+ * there is the user's. */
+static int whose_fault(int rc, const struct guestmem_params *p)
 {
-	uint64_t low =
-		ram_bytes < GUESTMEM_LOW_LIMIT ? ram_bytes : GUESTMEM_LOW_LIMIT;
+	if (rc == -ENOMEM && backing_is_pooled(p->backing, p->page_bytes))
+		return -EOPNOTSUPP;
+	if (p->backing == BACKING_FILE && rc != -ENOSPC && rc != -ENOMEM)
+		return -EINVAL;
+	return rc;
+}
+
+static int add(struct guestmem *mem, const struct guestmem_params *p,
+	       const char *name, uint64_t gpa, uint64_t bytes,
+	       struct error *err)
+{
+	struct guestmem_region *r = &mem->region[mem->nr_regions++];
+	const struct backing_params params = {
+		.kind = p->backing,
+		.bytes = bytes,
+		.page_bytes = p->page_bytes,
+		.name = name,
+		.path = p->path,
+		/* Want of huge pages shall show now and not as SIGBUS. */
+		.reserve = true,
+		/* It may be handed over: see machine/handover.c. */
+		.sealed = true,
+	};
 	int rc;
 
-	memset(mem, 0, sizeof(*mem));
-	if (!ram_bytes || ram_bytes % HUGE || ram_bytes >> 46)
+	*r = (struct guestmem_region){ .memfd = -1, .name = name };
+	rc = backing_create(&params, &r->backing, err);
+	if (rc)
+		return whose_fault(rc, p);
+	r->gpa = gpa;
+	r->bytes = bytes;
+	r->hva = r->backing.base;
+	r->memfd = r->backing.fd;
+	r->page_bytes = p->backing == BACKING_THP ? PAGE : p->page_bytes;
+	r->is_ram = gpa != GUESTMEM_CONTROL_GPA;
+	return p->prealloc ? populate(r, err) : 0;
+}
+
+static int check(const struct guestmem_params *p, struct error *err)
+{
+	uint64_t ram = p->ram_bytes, control = p->control_bytes;
+
+	if (!ram || ram % HUGE || ram >> 46)
 		return error_set(err, -EINVAL,
 				 "guest RAM must be a multiple of 2 MiB below "
 				 "64 TiB, not %llu bytes",
-				 (unsigned long long)ram_bytes);
-	if (control_bytes % PAGE || control_bytes > GUESTMEM_CONTROL_MAX_BYTES)
+				 (unsigned long long)ram);
+	if (control % PAGE || control > GUESTMEM_CONTROL_MAX_BYTES)
 		return error_set(err, -EINVAL,
 				 "the control area must be whole pages, at "
 				 "most %llu bytes, not %llu",
 				 GUESTMEM_CONTROL_MAX_BYTES,
-				 (unsigned long long)control_bytes);
-	rc = add(mem, "ram-low", 0, low, backing, err);
-	if (!rc && control_bytes)
-		rc = add(mem, "control", GUESTMEM_CONTROL_GPA, control_bytes,
-			 GUESTMEM_MEMFD, err);
-	if (!rc && ram_bytes > low)
-		rc = add(mem, "ram-high", GUESTMEM_HIGH_GPA, ram_bytes - low,
-			 backing, err);
+				 (unsigned long long)control);
+	if (p->backing == BACKING_FILE && !p->path)
+		return error_set(err, -EINVAL,
+				 "RAM in a file needs its path: file:PATH");
+	return backing_check(p->backing, p->page_bytes, err);
+}
+
+int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
+		  struct error *err)
+{
+	const struct guestmem_params control = {
+		.backing = BACKING_MEMFD,
+		.page_bytes = PAGE,
+	};
+	struct guestmem_params p = *params;
+	uint64_t low = p.ram_bytes < GUESTMEM_LOW_LIMIT ? p.ram_bytes
+							: GUESTMEM_LOW_LIMIT;
+	int rc;
+
+	memset(mem, 0, sizeof(*mem));
+	if (!p.page_bytes)
+		p.page_bytes = backing_default_page_bytes(p.backing);
+	rc = check(&p, err);
+	if (!rc)
+		rc = add(mem, &p, "ram-low", 0, low, err);
+	if (!rc && p.control_bytes)
+		rc = add(mem, &control, "control", GUESTMEM_CONTROL_GPA,
+			 p.control_bytes, err);
+	if (!rc && p.ram_bytes > low)
+		rc = add(mem, &p, "ram-high", GUESTMEM_HIGH_GPA,
+			 p.ram_bytes - low, err);
 	if (rc)
 		guestmem_exit(mem);
 	return rc;
@@ -109,14 +119,8 @@ void guestmem_exit(struct guestmem *mem)
 {
 	unsigned int i;
 
-	for (i = 0; i < mem->nr_regions; i++) {
-		struct guestmem_region *r = &mem->region[i];
-
-		if (r->hva)
-			munmap(r->hva, r->bytes);
-		if (r->memfd >= 0)
-			close(r->memfd);
-	}
+	for (i = 0; i < mem->nr_regions; i++)
+		backing_destroy(&mem->region[i].backing);
 	memset(mem, 0, sizeof(*mem));
 }
 

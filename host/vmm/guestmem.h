@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/backing.h"
 #include "base/error.h"
 
 #define GUESTMEM_MAX_REGIONS 4u
@@ -22,17 +23,23 @@
 #define GUESTMEM_CONTROL_MAX_BYTES 0x10000000ull
 #define GUESTMEM_HIGH_GPA 0x100000000ull
 
-enum guestmem_backing {
-	GUESTMEM_ANON, /* private, not reserved, the host's THP policy */
-	GUESTMEM_MEMFD, /* shared, one memfd a region */
+struct guestmem_params {
+	uint64_t ram_bytes; /* multiple of 2 MiB and of the page size */
+	uint64_t control_bytes; /* whole pages; 0 = no control area */
+	enum backing_kind backing; /* of RAM */
+	uint64_t page_bytes; /* 0 = the backing's own; see backing_check() */
+	const char *path; /* BACKING_FILE: a folder, or a name not taken */
+	bool prealloc; /* all of RAM is there when guestmem_init() returns */
 };
 
 /* The region's index is its KVM memory slot. */
 struct guestmem_region {
 	uint64_t gpa; /* page-aligned */
 	uint64_t bytes; /* whole pages */
-	uint8_t *hva; /* 2 MiB-aligned */
-	int memfd; /* -1 = anonymous; offset 0 is @gpa */
+	uint8_t *hva; /* 2 MiB-aligned, and to its page size */
+	int memfd; /* memfd or file, @gpa at its offset 0; -1 = anonymous */
+	uint64_t page_bytes; /* that the host maps; 4 KiB for thp too */
+	struct backing backing; /* what @hva and @memfd are of */
 	const char *name; /* "ram-low", "control", "ram-high" */
 	bool is_ram;
 };
@@ -45,17 +52,18 @@ struct guestmem {
 
 /**
  * guestmem_init() - map RAM and the control area.
- * @ram_bytes: multiple of 2 MiB; up to 3 GiB lie at 0, the rest from 4 GiB.
- * @control_bytes: whole pages, up to GUESTMEM_CONTROL_MAX_BYTES; 0 = none.
- *	Always a memfd: a sampler in another process can map it.
  *
- * Nothing is touched: all pages are zero and unpopulated. Left out of core
- * dumps.
+ * RAM up to 3 GiB lies at 0, the rest from 4 GiB. The control area is always
+ * a memfd of 4 KiB pages: a sampler in another process can map it. Without
+ * prealloc nothing is touched: all pages are zero and unpopulated, and RAM may
+ * be more than the host has (hugetlb excepted: that is reserved). Left out of
+ * core dumps. A file is unlinked before this returns.
  *
- * Return: 0, -EINVAL, or what mmap or memfd_create said.
+ * Return: 0; -EINVAL for what cannot be meant;
+ * -EOPNOTSUPP if this host has no such pages, or not enough of them: @err has
+ * the remedy; or what mmap, open or memfd_create said.
  */
-int guestmem_init(struct guestmem *mem, uint64_t ram_bytes,
-		  enum guestmem_backing backing, uint64_t control_bytes,
+int guestmem_init(struct guestmem *mem, const struct guestmem_params *params,
 		  struct error *err);
 void guestmem_exit(struct guestmem *mem);
 

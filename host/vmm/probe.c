@@ -46,7 +46,7 @@ static int add_machine(const char *path, struct checks *checks,
 	const struct vm_params params = {
 		.nr_vcpus = 1,
 		.ram_bytes = VM_MIN_RAM_BYTES,
-		.backing = GUESTMEM_ANON,
+		.backing = BACKING_ANON,
 		.kvm_path = path,
 	};
 	struct error err = { "" };

@@ -56,6 +56,8 @@ int vcpu_create(struct vm *vm, unsigned int index, struct error *err)
 	vcpu->run = run;
 	rc = set_signal_mask(vcpu->fd);
 	if (!rc)
+		rc = dirty_ring_map(vcpu);
+	if (!rc)
 		return 0;
 out_err:
 	return error_set(err, rc, "KVM refused vCPU %u: %s", index,
@@ -171,6 +173,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 {
 	if (vcpu->has_thread)
 		pthread_join(vcpu->thread, NULL);
+	dirty_ring_unmap(vcpu);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->run_bytes);
 	if (vcpu->fd >= 0)

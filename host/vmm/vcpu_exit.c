@@ -140,6 +140,19 @@ static void fail_internal(struct vcpu *vcpu)
 		     run->internal.suberror);
 }
 
+static bool handle_ring_full(struct vcpu *vcpu)
+{
+	int rc = dirty_ring_full(vcpu);
+
+	if (rc == -EOVERFLOW)
+		fail(vcpu, "KVM ran over its dirty ring: pages that it wrote "
+			   "are not known");
+	else if (rc)
+		fail(vcpu, "KVM does not empty the dirty ring: %s",
+		     strerror(-rc));
+	return !rc;
+}
+
 bool vcpu_handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -152,6 +165,8 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
 		if (!run->mmio.is_write)
 			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
 		return true;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		return handle_ring_full(vcpu);
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return true;

@@ -68,7 +68,8 @@ static int create_chips(struct vm *vm)
 	return rc;
 }
 
-static int create_fd(struct vm *vm, struct error *err)
+static int create_fd(struct vm *vm, const struct vm_params *p,
+		     struct error *err)
 {
 	int rc = kvm_ioctl_value(vm->kvm_fd, KVM_CREATE_VM, 0);
 
@@ -81,15 +82,25 @@ static int create_fd(struct vm *vm, struct error *err)
 		return error_set(err, rc < 0 ? rc : -EOPNOTSUPP,
 				 "KVM gives no usable KVM_GET_VCPU_MMAP_SIZE");
 	vm->run_bytes = (size_t)rc;
-	return vm_probe_caps(vm, err);
+	rc = vm_probe_caps(vm, err);
+	if (!rc && p->dirty_ring_entries)
+		rc = dirty_ring_enable(vm, p->dirty_ring_entries, err);
+	return rc;
 }
 
 static int create_memory(struct vm *vm, const struct vm_params *p,
 			 struct error *err)
 {
+	const struct guestmem_params params = {
+		.ram_bytes = p->ram_bytes,
+		.control_bytes = p->control_bytes,
+		.backing = p->backing,
+		.page_bytes = p->page_bytes,
+		.path = p->path,
+		.prealloc = p->prealloc,
+	};
 	unsigned int i;
-	int rc = guestmem_init(&vm->mem, p->ram_bytes, p->backing,
-			       p->control_bytes, err);
+	int rc = guestmem_init(&vm->mem, &params, err);
 
 	for (i = 0; !rc && i < vm->mem.nr_regions; i++) {
 		rc = vm_set_slot(vm, i, 0);
@@ -129,6 +140,12 @@ static int check_params(const struct vm_params *p, struct error *err)
 				 "guest RAM must be a multiple of 2 MiB and at "
 				 "least 16 MiB, not %" PRIu64 " bytes",
 				 p->ram_bytes);
+	if (p->dirty_ring_entries > VM_MAX_RING_ENTRIES ||
+	    p->dirty_ring_entries & (p->dirty_ring_entries - 1))
+		return error_set(err, -EINVAL,
+				 "a dirty ring's entries are a power of 2, at "
+				 "most %u, not %u",
+				 VM_MAX_RING_ENTRIES, p->dirty_ring_entries);
 	return 0;
 }
 
@@ -148,6 +165,7 @@ static struct vm *alloc_vm(const struct vm_params *p)
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	pthread_mutex_init(&vm->device_lock, NULL);
+	pthread_mutex_init(&vm->log.lock, NULL);
 	serial_init(&vm->serial, &serial_ops, vm);
 	for (i = 0; i < p->nr_vcpus; i++)
 		vm->vcpu[i] = (struct vcpu){ .vm = vm, .index = i, .fd = -1 };
@@ -167,7 +185,7 @@ int vm_create(const struct vm_params *params, struct vm **ret_vm,
 		return error_set(err, -ENOMEM, "out of memory");
 	rc = vm_open_kvm(params->kvm_path, &vm->kvm_fd, err);
 	if (!rc)
-		rc = create_fd(vm, err);
+		rc = create_fd(vm, params, err);
 	if (!rc) {
 		rc = create_chips(vm);
 		if (rc)
@@ -213,6 +231,7 @@ void vm_destroy(struct vm *vm)
 	guestmem_exit(&vm->mem);
 	free(vm->cpuid);
 	free(vm->msr);
+	pthread_mutex_destroy(&vm->log.lock);
 	pthread_mutex_destroy(&vm->device_lock);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);

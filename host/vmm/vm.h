@@ -24,6 +24,7 @@
 #define VM_MAX_VCPUS 64u
 #define VM_MIN_RAM_BYTES (16ull << 20)
 #define VM_RAM_ALIGN_BYTES (2ull << 20)
+#define VM_MAX_RING_ENTRIES 65536u
 
 struct vm;
 
@@ -51,8 +52,17 @@ struct vm_events {
 struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
-	enum guestmem_backing backing;
-	uint64_t control_bytes; /* whole pages; 0 = no control area */
+	/* As in struct guestmem_params. */
+	enum backing_kind backing;
+	uint64_t page_bytes;
+	const char *path;
+	bool prealloc;
+	uint64_t control_bytes;
+	/*
+	 * Dirty log: 0 = KVM's bitmap, else a ring of so many entries a vCPU
+	 * (a power of 2, at most VM_MAX_RING_ENTRIES and what KVM offers).
+	 */
+	unsigned int dirty_ring_entries;
 	const struct vm_events *events; /* must outlive the machine */
 	void *ctx; /* handed to the events */
 	const char *kvm_path; /* NULL = /dev/kvm */

@@ -24,6 +24,10 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	bool parked; /* under vm->lock */
+	/* Dirty ring, shared with KVM, and the entry that comes next: under
+	 * vm->log.lock. NULL = none. */
+	struct kvm_dirty_gfn *ring;
+	uint32_t ring_next;
 	pid_t tid; /* set before vm_create() returns */
 	_Atomic uint64_t nr_exits;
 };
@@ -40,10 +44,15 @@ struct vm_caps {
 	bool tsc_deadline;
 	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
 	unsigned int manual_dirty; /* flags of MANUAL_DIRTY_LOG_PROTECT2 */
+	uint32_t ring_entries; /* dirty ring in use; 0 = bitmap */
 };
 
 struct dirty_log {
+	/* For all of it: a vCPU whose ring is full empties it itself. */
+	pthread_mutex_t lock;
 	bool on;
+	bool ring_overrun; /* for ever: what KVM counts is not what we do */
+	uint64_t ring_pages, ring_full_exits, ring_resets, ring_reset_ns;
 	unsigned int flags; /* manual protection in use, 0 = none */
 	/* Per region: KVM's answer before it is ORed; and, unless KVM keeps
 	 * account by itself, what is dirty and not cleared yet. */
@@ -107,6 +116,21 @@ void vcpu_kick_all(struct vm *vm);
 bool vcpu_handle_exit(struct vcpu *vcpu);
 /* KVM_RUN itself failed. */
 void vcpu_run_failed(struct vcpu *vcpu, int rc);
+
+/* dirty_ring.c: before the vCPUs; -EOPNOTSUPP if KVM has no such ring. */
+int dirty_ring_enable(struct vm *vm, unsigned int nr_entries,
+		      struct error *err);
+int dirty_ring_map(struct vcpu *vcpu);
+void dirty_ring_unmap(struct vcpu *vcpu);
+/*
+ * Takes what the rings of all vCPUs hold into vm->log.kept (NULL: forgets it)
+ * and has those pages protected again: read after that, they are current or
+ * will be logged again. -EOVERFLOW: KVM has overwritten entries, pages are lost.
+ * Context: vm->log.lock held.
+ */
+int dirty_ring_collect(struct vm *vm);
+/* A vCPU has left KVM_RUN because its ring is full. */
+int dirty_ring_full(struct vcpu *vcpu);
 
 /* cpuid.c */
 int cpuid_build(struct vm *vm, struct error *err);

@@ -11,6 +11,9 @@ expect "event ready"
 is vcpus 3
 is version 1
 say help
+say control
+is version 1
+is vcpus 3
 say nonsense "error unknown command nonsense"
 say "start speed=3" "error unknown key speed"
 say "start write=half" "error write=half does not fit"

@@ -74,7 +74,8 @@ static const struct vm_events events = {
 	.serial_room = on_room,
 };
 
-struct machine *machine_new(unsigned int nr_vcpus, uint64_t ram_bytes)
+struct machine *machine_new_ring(unsigned int nr_vcpus, uint64_t ram_bytes,
+				 unsigned int nr_entries)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	struct error err = { "" };
@@ -82,6 +83,7 @@ struct machine *machine_new(unsigned int nr_vcpus, uint64_t ram_bytes)
 		.nr_vcpus = nr_vcpus,
 		.ram_bytes = ram_bytes,
 		.control_bytes = 0x10000,
+		.dirty_ring_entries = nr_entries,
 		.events = &events,
 		.ctx = m,
 	};
@@ -89,9 +91,22 @@ struct machine *machine_new(unsigned int nr_vcpus, uint64_t ram_bytes)
 	assert_non_null(m);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
-	if (vm_create(&p, &m->vm, &err))
+	switch (vm_create(&p, &m->vm, &err)) {
+	case 0:
+		return m;
+	case -EOPNOTSUPP:
+		free(m);
+		print_message("%s\n", err.text);
+		skip();
+	default:
 		fail_msg("%s", err.text);
-	return m;
+	}
+	return NULL;
+}
+
+struct machine *machine_new(unsigned int nr_vcpus, uint64_t ram_bytes)
+{
+	return machine_new_ring(nr_vcpus, ram_bytes, 0);
 }
 
 void machine_free(struct machine *m)
@@ -151,6 +166,16 @@ void machine_poke(struct machine *m, uint64_t gpa, uint32_t value)
 }
 
 /* Memory tells nobody when it changes: look every 100 us. */
+bool machine_has_ended(struct machine *m)
+{
+	bool ended;
+
+	pthread_mutex_lock(&m->lock);
+	ended = m->end != END_NONE;
+	pthread_mutex_unlock(&m->lock);
+	return ended;
+}
+
 void machine_wait_for(struct machine *m, uint64_t gpa, uint32_t value)
 {
 	uint64_t until = clock_now_ns() + WAIT_S * NSEC_PER_SEC;

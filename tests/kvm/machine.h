@@ -32,11 +32,15 @@ struct machine {
 
 /* Fails the test if it cannot be made. */
 struct machine *machine_new(unsigned int nr_vcpus, uint64_t ram_bytes);
+/* With a dirty ring; skips the test where KVM has none. */
+struct machine *machine_new_ring(unsigned int nr_vcpus, uint64_t ram_bytes,
+				 unsigned int nr_entries);
 void machine_free(struct machine *m);
 /* Copies 32-bit code to CODE_GPA and aims vCPU 0 at it. */
 void machine_load(struct machine *m, const uint8_t *code, const uint8_t *end);
 /* Waits for the end, 30 s at most. */
 enum machine_end machine_wait(struct machine *m);
+bool machine_has_ended(struct machine *m);
 /* Sleeps until the guest's 32-bit variable is at least @value. */
 void machine_wait_for(struct machine *m, uint64_t gpa, uint32_t value);
 uint32_t machine_peek(struct machine *m, uint64_t gpa);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/bitmap.h"
+#include "base/clock.h"
 #include "machine.h"
 #include "vmm/dirty.h"
 
@@ -101,10 +102,29 @@ static void mirror_matches(struct machine *m, const struct region_log *log)
 					 mem->region[i].name);
 }
 
-static void no_page_is_missed(unsigned int degrade)
+/* Nobody collects: the vCPU has to empty its ring itself. */
+static bool wait_until_full(struct machine *m, uint64_t times)
 {
-	struct machine *m = machine_new(1, RAM);
+	uint64_t end_ns = clock_now_ns() + 30 * NSEC_PER_SEC;
+	struct vm_dirty_stats stats;
+
+	do {
+		vm_dirty_stats(m->vm, &stats);
+		assert_true(clock_now_ns() < end_ns);
+		clock_sleep_until_ns(clock_now_ns() + 100000);
+		if (machine_has_ended(m))
+			return false;
+	} while (stats.ring_full_exits < times);
+	return true;
+}
+
+/* @full: so many full rings in each round. */
+static void no_page_is_missed(unsigned int degrade, unsigned int ring,
+			      unsigned int full)
+{
+	struct machine *m = machine_new_ring(1, RAM, ring);
 	struct region_log log[GUESTMEM_MAX_REGIONS];
+	struct vm_dirty_stats stats;
 	unsigned int round, i, nr = vm_memory(m->vm)->nr_regions;
 	uint32_t before;
 
@@ -124,6 +144,8 @@ static void no_page_is_missed(unsigned int degrade)
 			assert_int_equal(bitmap_count(log[0].bitmap, RAM_PAGES),
 					 RAM_PAGES);
 		machine_wait_for(m, DATA_GPA, before + 200);
+		if (!wait_until_full(m, full * (round + 1)))
+			goto overrun;
 	}
 	vm_pause(m->vm);
 	for (i = 0; i < nr; i++)
@@ -135,23 +157,48 @@ static void no_page_is_missed(unsigned int degrade)
 	assert_int_equal(bitmap_count(log[0].bitmap, RAM_PAGES), 0);
 	assert_int_equal(vm_log_stop(m->vm), 0);
 	assert_int_equal(vm_log_stop(m->vm), 0);
+	vm_dirty_stats(m->vm, &stats);
+	assert_int_equal(vm_dirty_ring_entries(m->vm), ring);
+	assert_int_equal(stats.ring_pages > 0, ring > 0);
 	logs_exit(m, log);
 	machine_free(m);
+	return;
+
+overrun:
+	/* A KVM that emulates ring 0 does not stop in time, and is caught. */
+	assert_int_equal(m->end, END_FAILED);
+	assert_non_null(strstr(m->sentence, "ran over its dirty ring"));
+	assert_int_equal(vm_fetch_dirty(m->vm, 0, log[0].bitmap,
+					BITMAP_BYTES(log[0].pages)),
+			 -EOVERFLOW);
+	logs_exit(m, log);
+	machine_free(m);
+	skip();
 }
 
 static void test_manual(void **state)
 {
-	no_page_is_missed(0);
+	no_page_is_missed(0, 0, 0);
 }
 
 static void test_not_initially_set(void **state)
 {
-	no_page_is_missed(VM_DIRTY_NO_INITIALLY_SET);
+	no_page_is_missed(VM_DIRTY_NO_INITIALLY_SET, 0, 0);
 }
 
 static void test_fetch_clears(void **state)
 {
-	no_page_is_missed(VM_DIRTY_NO_MANUAL);
+	no_page_is_missed(VM_DIRTY_NO_MANUAL, 0, 0);
+}
+
+static void test_ring(void **state)
+{
+	no_page_is_missed(0, 65536, 0);
+}
+
+static void test_small_ring(void **state)
+{
+	no_page_is_missed(0, 16384, 2);
 }
 
 /* What was fetched and not cleared is fetched again; and a second log starts
@@ -159,12 +206,13 @@ static void test_fetch_clears(void **state)
 static void test_stays_until_cleared(void **state)
 {
 	static const unsigned int degrade[] = { 0, VM_DIRTY_NO_INITIALLY_SET,
-						VM_DIRTY_NO_MANUAL };
+						VM_DIRTY_NO_MANUAL, 0 };
 	uint64_t map[BITMAP_WORDS(RAM_PAGES)];
 	size_t i, turn;
 
-	for (i = 0; i < 3; i++) {
-		struct machine *m = machine_new(1, RAM);
+	/* The last one with a ring. */
+	for (i = 0; i < 4; i++) {
+		struct machine *m = machine_new_ring(1, RAM, i == 3 ? 4096 : 0);
 
 		assert_int_equal(vm_dirty_degrade(m->vm, degrade[i]), 0);
 		for (turn = 0; turn < 2; turn++) {
@@ -216,6 +264,8 @@ int main(void)
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_not_initially_set),
 		cmocka_unit_test(test_fetch_clears),
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_small_ring),
 	};
 	int code;
 

@@ -63,7 +63,7 @@ static struct vmm *vmm_start(void)
 	snprintf(v->qmp_name, sizeof(v->qmp_name), "fd:%d", pair[1]);
 	v->params = (struct machine_params){ .ram_bytes = 32ull << 20,
 					     .nr_vcpus = 1,
-					     .backing = GUESTMEM_ANON,
+					     .backing = BACKING_ANON,
 					     .qmp = v->qmp_name,
 					     .version = "0.0.0" };
 	strcpy(v->dir, "/tmp/vmferry-test-XXXXXX");

@@ -10,18 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bitmap.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "migrate/migrate.h"
+#include "perf/bare.h"
+#include "perf/perf.h"
 
 #define LOOP_BYTES (1u << 20)
-/* As channel_socket.c has it. */
-#define BUFFER_BYTES (512 * 1024)
 
 struct machine {
 	uint8_t *ram;
@@ -86,39 +84,6 @@ struct end {
 	double downtime_us;
 };
 
-static void *bare_receiver(void *ctx)
-{
-	struct end *e = ctx;
-	size_t at = 0;
-
-	while (at < e->m->bytes) {
-		size_t left = e->m->bytes - at;
-		ssize_t n = recv(e->fd, e->m->ram + at,
-				 left < LOOP_BYTES ? left : LOOP_BYTES, 0);
-
-		if (n <= 0)
-			break;
-		at += (size_t)n;
-	}
-	return NULL;
-}
-
-static void bare_sender(struct end *e)
-{
-	size_t at = 0;
-
-	while (at < e->m->bytes) {
-		size_t left = e->m->bytes - at;
-		ssize_t n = send(e->fd, e->m->ram + at,
-				 left < LOOP_BYTES ? left : LOOP_BYTES,
-				 MSG_NOSIGNAL);
-
-		if (n <= 0)
-			break;
-		at += (size_t)n;
-	}
-}
-
 static void *engine_receiver(void *ctx)
 {
 	struct end *e = ctx;
@@ -151,37 +116,29 @@ static void engine_sender(struct end *e)
 	channel_close(ch);
 }
 
-static void size_buffers(int fd)
-{
-	int bytes = getenv("LOOP_BUFFER") ? atoi(getenv("LOOP_BUFFER"))
-					  : BUFFER_BYTES;
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-}
-
 /* MiB/s. */
 static double measure(struct machine *from, struct machine *to, int engine,
 		      double *downtime_us)
 {
 	struct end a = { .m = from }, b = { .m = to };
+	struct bare_end tx = { 0, from->ram, from->bytes, LOOP_BYTES };
+	struct bare_end rx = { 0, to->ram, to->bytes, LOOP_BYTES };
 	uint64_t begin_ns;
 	pthread_t thread;
 	int fd[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
-		return 0;
-	a.fd = fd[0];
-	b.fd = fd[1];
-	size_buffers(a.fd);
-	size_buffers(b.fd);
+	bare_sockets(false, fd);
+	a.fd = tx.fd = fd[0];
+	b.fd = rx.fd = fd[1];
 	begin_ns = clock_now_ns();
-	pthread_create(&thread, NULL, engine ? engine_receiver : bare_receiver,
-		       &b);
+	if (engine)
+		pthread_create(&thread, NULL, engine_receiver, &b);
+	else
+		pthread_create(&thread, NULL, bare_receive, &rx);
 	if (engine)
 		engine_sender(&a);
 	else
-		bare_sender(&a);
+		bare_send(&tx);
 	pthread_join(thread, NULL);
 	*downtime_us = a.downtime_us;
 	if (!engine) {
@@ -192,27 +149,10 @@ static double measure(struct machine *from, struct machine *to, int engine,
 	       ((double)(clock_now_ns() - begin_ns) / 1e9);
 }
 
-static int by_value(const void *a, const void *b)
+static void make(struct machine *m, size_t bytes, bool content)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void make(struct machine *m, size_t bytes, int content)
-{
-	uint64_t word = 1;
-	size_t i;
-
 	m->bytes = bytes;
-	m->ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (m->ram == MAP_FAILED)
-		exit(99);
-	for (i = 0; content && i < bytes; i += 8) {
-		word = word * 6364136223846793005ull + 1442695040888963407ull;
-		memcpy(m->ram + i, &word, 8);
-	}
+	m->ram = bare_map(bytes, content);
 }
 
 int main(int argc, char **argv)
@@ -220,25 +160,25 @@ int main(int argc, char **argv)
 	size_t mib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1024;
 	int repeats = argc > 2 ? atoi(argv[2]) : 7, i;
 	struct machine from = { 0 }, to = { 0 };
-	double bare[99], engine[99], stopped[99], none;
+	double bare[99], engine[99], stopped[99], none, quotient;
+	unsigned int n;
 
 	if (!mib || repeats < 1 || repeats > 99)
 		return 2;
-	make(&from, mib << 20, 1);
-	make(&to, mib << 20, 0);
+	make(&from, mib << 20, true);
+	make(&to, mib << 20, false);
 	measure(&from, &to, 0, &none);
 	measure(&from, &to, 1, &none);
 	for (i = 0; i < repeats; i++) {
 		bare[i] = measure(&from, &to, 0, &none);
 		engine[i] = measure(&from, &to, 1, &stopped[i]);
 	}
-	qsort(bare, (size_t)repeats, sizeof(bare[0]), by_value);
-	qsort(engine, (size_t)repeats, sizeof(engine[0]), by_value);
-	qsort(stopped, (size_t)repeats, sizeof(stopped[0]), by_value);
+	n = (unsigned int)repeats;
+	quotient = perf_median(engine, n) / perf_median(bare, n);
 	printf("bare %.0f MiB/s (%.0f..%.0f), engine %.0f MiB/s (%.0f..%.0f), "
 	       "quotient of the medians %.3f, downtime of an idle machine %.0f us\n",
-	       bare[repeats / 2], bare[0], bare[repeats - 1],
-	       engine[repeats / 2], engine[0], engine[repeats - 1],
-	       engine[repeats / 2] / bare[repeats / 2], stopped[repeats / 2]);
+	       perf_median(bare, n), bare[0], bare[n - 1],
+	       perf_median(engine, n), engine[0], engine[n - 1], quotient,
+	       perf_median(stopped, n));
 	return memcmp(from.ram, to.ram, from.bytes) ? 1 : 0;
 }

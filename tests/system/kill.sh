@@ -9,11 +9,14 @@ common="--ram 256M --cpus 2 --before 300ms --after 200ms --max-bandwidth 150M
 	--downtime-limit 20ms"
 phases="setup round:1 round:2 round:3 final-ram state ready"
 
-# Before go: the source goes on, whole.
-for phase in $phases; do
-	good=0
+# survives PHASE ARG... - before go: the source goes on, whole.
+survives()
+{
+	local phase=$1 good=0
+
+	shift
 	# shellcheck disable=SC2086 # words
-	run migrate $common --workload rate=60M,wss=64M \
+	run migrate $common --workload rate=60M,wss=64M "$@" \
 		--fault "kill-target@$phase" --json "$dir/r.json"
 	[ "$rc" -eq 1 ] || good=1
 	is '.verdict == "fail" and .samples[0].completed == false' || good=1
@@ -22,7 +25,14 @@ for phase in $phases; do
 		.integrity.coverage_pct == 100' || good=1
 	documented || good=1
 	clean || good=1
-	result $good "killed at $phase: the source goes on, every byte right"
+	result $good "killed at $phase: the source goes on, every byte right $*"
+}
+
+for phase in $phases; do
+	survives "$phase"
+	case $level$phase in
+	quickround:2 | quickstate | all*) survives "$phase" --channels 4 ;;
+	esac
 done
 
 good=0

@@ -26,7 +26,14 @@ refused 2 'out of range' migrate --ram 1M
 refused 2 'multiple of 2 MiB' migrate --ram 17M
 refused 2 'out of range: 1 to 64' migrate --cpus 65
 refused 2 'out of range' migrate --cpus 0
-refused 2 'takes one of anon, memfd' migrate --backing floppy
+refused 2 'takes one of anon, thp' migrate --backing floppy
+refused 2 'takes one of anon, thp' migrate --backing file:
+refused 2 'has no pages of 2 MiB' migrate --backing anon --page-size 2M
+refused 2 'has no pages of 4 KiB' migrate --backing hugetlb --page-size 4K
+refused 2 'multiple of the page size' migrate --backing memfd --page-size 1G
+refused 2 'asks for transparent huge pages' migrate --vmm qemu --backing anon
+refused 2 'has none' migrate --vmm qemu --accel tcg --dirty ring
+refused 2 'names a folder' migrate --vmm qemu --backing file:/no/such
 refused 2 "unknown key 'speed'" migrate --workload speed=3
 refused 2 'is not KEY=VALUE' migrate --workload random
 refused 2 "pattern takes one of" migrate --workload pattern=zigzag

@@ -54,8 +54,9 @@ static void good(struct fixture *f)
 		.tsc_hz = NSEC_PER_SEC,
 		.have_seen = true,
 		.seen = { .nr_vcpus = 1,
-			  .longest_period_ns = MS / 4,
 			  .vcpu[0] = { .last_source_ns = 1001 * MS,
+				       .source_error_ns = MS / 8,
+				       .target_error_ns = MS / 8,
 				       .source_tsc = 5000 * MS,
 				       .target_tsc = 5012 * MS,
 				       .first_target_ns = 1013 * MS } },
@@ -179,6 +180,7 @@ static void test_nothing_known(void **state)
 	run_figures(&f.run);
 	assert_true(isnan(f.out.total_ms) && isnan(f.out.setup_ms));
 	assert_true(isnan(f.out.wire_bytes) && isnan(f.out.state_bytes));
+	assert_true(isnan(f.out.kernel_bytes));
 	assert_true(isnan(f.out.downtime_ms) && isnan(f.out.blackout_ms));
 	assert_true(isnan(f.out.rate_before) && isnan(f.out.rate_during));
 	assert_true(isnan(f.out.rate_after) && isnan(f.out.brownout_ms));
@@ -189,6 +191,46 @@ static void test_nothing_known(void **state)
 	assert_true(isnan(f.out.sampler_resolution_ms));
 	assert_int_equal(f.out.tsc_ran, -1);
 	assert_int_equal(json_array_size(f.out.rounds), 0);
+	done(&f);
+}
+
+static json_int_t round_bytes(const struct fixture *f, size_t i)
+{
+	json_t *bytes =
+		json_object_get(json_array_get(f->out.rounds, i), "wire_bytes");
+
+	return json_is_null(bytes) ? -1 : json_integer_value(bytes);
+}
+
+/* The kernel's count stands beside the VMM's own, and in for it. */
+static void test_kernel_counts(void **state)
+{
+	struct fixture f;
+
+	good(&f);
+	f.run.have_wire = true;
+	f.run.wire = (struct run_wire){ .bytes = 1000, .nr_connections = 3 };
+	run_figures(&f.run);
+	near(f.out.wire_bytes, 123456789);
+	near(f.out.kernel_bytes, 1000);
+	assert_int_equal(f.out.nr_connections, 3);
+	done(&f);
+
+	good(&f);
+	json_object_clear(f.run.source_stats);
+	f.run.have_wire = true;
+	f.run.wire = (struct run_wire){ .bytes = 1000, .nr_connections = 1 };
+	f.run.nr_rounds = 3;
+	f.run.round[0] = (struct run_round){ 502 * MS, 0 };
+	f.run.round[1] = (struct run_round){ 600 * MS, 700 };
+	/* Could not be read then. */
+	f.run.round[2] = (struct run_round){ 700 * MS, UINT64_MAX };
+	run_figures(&f.run);
+	near(f.out.wire_bytes, 1000);
+	assert_int_equal(json_array_size(f.out.rounds), 3);
+	assert_int_equal(round_bytes(&f, 0), 700);
+	assert_int_equal(round_bytes(&f, 1), -1);
+	assert_int_equal(round_bytes(&f, 2), -1);
 	done(&f);
 }
 
@@ -278,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_kernel_counts),
 		cmocka_unit_test(test_odd_counters),
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_clean),

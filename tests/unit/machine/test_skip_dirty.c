@@ -85,12 +85,20 @@ static struct world *world_create(uint32_t content)
 	unsigned int v;
 
 	assert_non_null(w);
-	assert_int_equal(
-		guestmem_init(&w->mem, RAM_BYTES, GUESTMEM_ANON, bytes, NULL),
-		0);
-	assert_int_equal(
-		guestmem_init(&w->target, RAM_BYTES, GUESTMEM_ANON, 0, NULL),
-		0);
+	assert_int_equal(guestmem_init(&w->mem,
+				       &(struct guestmem_params){
+					       .ram_bytes = RAM_BYTES,
+					       .backing = BACKING_ANON,
+					       .control_bytes = bytes },
+				       NULL),
+			 0);
+	assert_int_equal(guestmem_init(&w->target,
+				       &(struct guestmem_params){
+					       .ram_bytes = RAM_BYTES,
+					       .backing = BACKING_ANON,
+					       .control_bytes = 0 },
+				       NULL),
+			 0);
 	w->o = (struct oracle){
 		.seed = 11,
 		.epoch = 1,

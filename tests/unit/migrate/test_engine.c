@@ -197,7 +197,7 @@ static void test_stats_add_up(void **state)
 				    st->rounds[i].dirty_pages_after);
 	}
 	/* hello, state and go are the rest */
-	wire += 32 + 32 + 3 * 16 + 32 + 8 + st->state_bytes + 32 + 8;
+	wire += 32 + 48 + 3 * 16 + 32 + 8 + st->state_bytes + 32 + 8;
 	assert_int_equal(wire, st->wire_bytes);
 	assert_int_equal(pages, st->pages);
 	assert_int_equal(zero_pages, st->zero_pages);

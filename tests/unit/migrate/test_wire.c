@@ -66,10 +66,14 @@ static void test_sizes(void **state)
 	} rows[] = {
 		{ 0, 0, 0, -EPROTO },
 		{ WIRE_NR_TYPES, 0, 0, -EPROTO },
-		{ WIRE_HELLO, 32, 0, 0 },
+		{ WIRE_HELLO, 48, 0, 0 },
+		{ WIRE_HELLO, 32, 0, -EPROTO },
 		{ WIRE_HELLO, 16, 0, -EPROTO },
 		{ WIRE_HELLO, 40, 0, -EPROTO },
-		{ WIRE_HELLO, 32 + 17 * 16, 0, -EPROTO },
+		{ WIRE_HELLO, 48 + 17 * 16, 0, -EPROTO },
+		{ WIRE_CHANNEL, 16, 0, 0 },
+		{ WIRE_CHANNEL, 32, 0, -EPROTO },
+		{ WIRE_CHANNEL, 16, 1, -EPROTO },
 		{ WIRE_HELLO, 48, 1, -EPROTO },
 		{ WIRE_RAM_BATCH, 24, 512 * 4096, 0 },
 		{ WIRE_RAM_BATCH, 24, 512 * 4096 + 1, -EPROTO },
@@ -188,7 +192,11 @@ static int parse_hello(const struct hello *h, size_t bytes)
 
 static void test_hello(void **state)
 {
-	const struct wire_hello shape = { 2, { { 0, P }, { 9 * P, 5 * P } } };
+	const struct wire_hello shape = {
+		.nr_channels = 1,
+		.nr_regions = 2,
+		.region = { { 0, P }, { 9 * P, 5 * P } },
+	};
 	struct wire_hello back;
 	struct hello good, bad;
 	size_t bytes = wire_put_hello(&good, &shape), bit;
@@ -213,15 +221,19 @@ static void test_hello(void **state)
 
 static void test_version_is_named(void **state)
 {
-	const struct wire_hello shape = { 1, { { 0, P } } };
+	const struct wire_hello shape = {
+		.nr_channels = 1,
+		.nr_regions = 1,
+		.region = { { 0, P } },
+	};
 	struct error err = { "" };
 	struct wire_hello back;
 	struct hello h;
 	size_t bytes = wire_put_hello(&h, &shape);
 
-	h.le.version = htole32(2);
+	h.le.version = htole32(7);
 	assert_int_equal(wire_parse_hello(&h, bytes, &back, &err), -EPROTO);
-	assert_non_null(strstr(err.text, "version 2"));
+	assert_non_null(strstr(err.text, "version 7"));
 }
 
 /* A text from the peer cannot do anything to a terminal or a log. */

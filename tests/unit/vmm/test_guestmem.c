@@ -30,9 +30,14 @@ static void test_layout(void **state)
 	for (i = 0; i < ARRAY_LEN(c); i++) {
 		const struct guestmem_region *high;
 
-		assert_int_equal(guestmem_init(&mem, c[i].ram, GUESTMEM_ANON,
-					       c[i].control, NULL),
-				 0);
+		assert_int_equal(
+			guestmem_init(&mem,
+				      &(struct guestmem_params){
+					      .ram_bytes = c[i].ram,
+					      .backing = BACKING_ANON,
+					      .control_bytes = c[i].control },
+				      NULL),
+			0);
 		assert_int_equal(mem.nr_regions, c[i].nr);
 		assert_int_equal(mem.region[0].gpa, 0);
 		assert_int_equal(mem.region[0].bytes, c[i].low);
@@ -66,9 +71,14 @@ static void test_bad_sizes(void **state)
 	for (i = 0; i < ARRAY_LEN(c); i++) {
 		struct error err = { "" };
 
-		assert_int_equal(guestmem_init(&mem, c[i].ram, GUESTMEM_ANON,
-					       c[i].control, &err),
-				 -EINVAL);
+		assert_int_equal(
+			guestmem_init(&mem,
+				      &(struct guestmem_params){
+					      .ram_bytes = c[i].ram,
+					      .backing = BACKING_ANON,
+					      .control_bytes = c[i].control },
+				      &err),
+			-EINVAL);
 		assert_true(err.text[0]);
 	}
 }
@@ -98,8 +108,13 @@ static void test_accessor(void **state)
 	struct guestmem mem;
 	size_t i;
 
-	assert_int_equal(
-		guestmem_init(&mem, 16 * MIB, GUESTMEM_MEMFD, 8192, NULL), 0);
+	assert_int_equal(guestmem_init(&mem,
+				       &(struct guestmem_params){
+					       .ram_bytes = 16 * MIB,
+					       .backing = BACKING_MEMFD,
+					       .control_bytes = 8192 },
+				       NULL),
+			 0);
 	assert_true(mem.region[0].memfd >= 0);
 	for (i = 0; i < ARRAY_LEN(c); i++)
 		if ((guestmem_at(&mem, c[i].gpa, c[i].bytes) != NULL) !=

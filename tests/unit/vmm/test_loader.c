@@ -73,7 +73,12 @@ static int setup(void **state)
 	struct guestmem *mem = calloc(1, sizeof(*mem));
 
 	*state = mem;
-	return mem ? guestmem_init(mem, RAM, GUESTMEM_ANON, CONTROL_BYTES, NULL)
+	return mem ? guestmem_init(mem,
+				   &(struct guestmem_params){
+					   .ram_bytes = RAM,
+					   .backing = BACKING_ANON,
+					   .control_bytes = CONTROL_BYTES },
+				   NULL)
 		   : -1;
 }
 

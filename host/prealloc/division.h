@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Which thread maps which pages. Pure. */
+#ifndef VMFERRY_PREALLOC_DIVISION_H
+#define VMFERRY_PREALLOC_DIVISION_H
+
+#include <stdint.h>
+
+struct division {
+	uint64_t first, nr; /* pages */
+};
+
+/* Share @index of @nr_shares, at least 1, of @nr_pages: n / shares each, and
+ * the remainder to the last. */
+struct division division_split(uint64_t nr_pages, unsigned int nr_shares,
+			       unsigned int index);
+/* The remainder spread over the first: no two differ by more than one. */
+struct division division_even(uint64_t nr_pages, unsigned int nr_shares,
+			      unsigned int index);
+
+/**
+ * division_chunk_pages() - pages that a thread takes at a time from a counter.
+ *
+ * Large enough that a system call does not show, small enough that the last
+ * one to finish does not either.
+ */
+uint64_t division_chunk_pages(uint64_t nr_pages, uint64_t page_bytes,
+			      unsigned int nr_threads);
+
+#endif

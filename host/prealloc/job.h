@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* One preallocation under way: what its threads share. */
+#ifndef VMFERRY_PREALLOC_JOB_H
+#define VMFERRY_PREALLOC_JOB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "prealloc/cpus.h"
+#include "prealloc/prealloc.h"
+#include "prealloc/sigbus.h"
+
+#define JOB_LINE 64u /* of the CPU's cache: no two threads write one */
+
+struct worker {
+	_Alignas(JOB_LINE) struct prealloc_job *job;
+	unsigned int index, share;
+	pthread_t thread;
+	struct prealloc_thread out;
+	struct sigbus_trap trap;
+	enum prealloc_failure failure;
+	uint64_t failed_offset;
+	int errnum; /* of MADV_POPULATE_WRITE, positive */
+};
+
+/* BEST: chunks for the threads of one node, then for all. */
+struct job_share {
+	_Alignas(JOB_LINE) atomic_uint_fast64_t next; /* chunk */
+	uint64_t nr_chunks, first, end; /* pages */
+};
+
+struct prealloc_job {
+	struct prealloc_config config;
+	struct prealloc_range range;
+	uint64_t nr_pages;
+	bool populate; /* else touch */
+	bool in_background; /* the caller does not help */
+	uint64_t start_ns, created_ns;
+
+	struct worker *worker;
+	unsigned int nr_workers;
+	/* Those that have a thread: @nr_created from @first_thread on. */
+	unsigned int first_thread, nr_created;
+
+	struct cpus cpus;
+	unsigned int nr_shares;
+	struct job_share *share;
+	uint64_t chunk_pages;
+
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	bool open; /* by lock: the gate */
+
+	_Alignas(JOB_LINE) atomic_bool stop, was_cancelled;
+	atomic_uint nr_at_work;
+	atomic_uint_fast64_t skip_below; /* page */
+	_Alignas(JOB_LINE) atomic_uint_fast64_t mapped_pages; /* progress */
+};
+
+/* Checks and plans; no thread yet. 0 or -errno with a sentence. */
+int job_create(const struct prealloc_config *config,
+	       const struct prealloc_range *range, bool in_background,
+	       struct prealloc_job **ret_job, struct error *err);
+/* Does it, up to the end unless in the background. */
+int job_begin(struct prealloc_job *job, struct error *err);
+/* Waits for the threads; they need not have been made. */
+void job_join(struct prealloc_job *job);
+/* After job_join(): figures, and the sentence if a page could not be had. */
+int job_result(const struct prealloc_job *job, struct prealloc_result *ret,
+	       struct error *err);
+void job_destroy(struct prealloc_job *job);
+
+/* What a thread does; also the caller's, as worker 0. */
+void worker_run(struct worker *w);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* What each thread does, by method. */
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "prealloc/division.h"
+#include "prealloc/job.h"
+#include "prealloc/touch.h"
+
+static void wait_at_gate(struct prealloc_job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	while (!job->open)
+		pthread_cond_wait(&job->opened, &job->lock);
+	pthread_mutex_unlock(&job->lock);
+}
+
+static void map_pages(struct worker *w, struct division d)
+{
+	if (w->job->populate)
+		touch_populate(w, d.first, d.nr);
+	else
+		touch_pages(w, d.first, d.nr);
+}
+
+/* The next chunk of a share; false if there is none. */
+static bool take(struct prealloc_job *job, struct job_share *share,
+		 struct division *ret)
+{
+	uint64_t chunk = atomic_fetch_add(&share->next, 1), skip;
+
+	if (chunk >= share->nr_chunks)
+		return false;
+	/* Somebody fills the memory from the beginning: meet them. */
+	if (job->in_background)
+		chunk = share->nr_chunks - 1 - chunk;
+	ret->first = share->first + chunk * job->chunk_pages;
+	ret->nr = share->end - ret->first;
+	if (ret->nr > job->chunk_pages)
+		ret->nr = job->chunk_pages;
+	skip = atomic_load(&job->skip_below);
+	return ret->first + ret->nr > skip;
+}
+
+/* Of the own node as long as there are any, then of the others. */
+static void map_chunks(struct worker *w)
+{
+	struct prealloc_job *job = w->job;
+	struct division d;
+	unsigned int i;
+
+	for (i = 0; i < job->nr_shares; i++)
+		while (!touch_stopped(w) &&
+		       take(job, &job->share[(w->share + i) % job->nr_shares],
+			    &d)) {
+			map_pages(w, d);
+			atomic_fetch_add(&job->mapped_pages, d.nr);
+		}
+}
+
+static void work(struct worker *w)
+{
+	struct prealloc_job *job = w->job;
+
+	switch (job->config.method) {
+	case PREALLOC_BEST:
+		map_chunks(w);
+		break;
+	case PREALLOC_SPLIT:
+		map_pages(w, division_split(job->nr_pages, job->nr_workers,
+					    w->index));
+		break;
+	default:
+		map_pages(w, division_even(job->nr_pages, job->nr_workers,
+					   w->index));
+	}
+}
+
+/* Apart, so that nothing that a jump could spoil lives across it. */
+static void work_trapped(struct worker *w)
+{
+	bool blocked = sigbus_blocked();
+
+	w->trap.start = (uintptr_t)w->job->range.base;
+	w->trap.end = w->trap.start + w->job->range.bytes;
+	if (!sigsetjmp(w->trap.where, 1)) {
+		sigbus_arm(&w->trap);
+		work(w);
+	} else {
+		touch_failed(w, w->trap.poison ? PREALLOC_POISON : PREALLOC_BUS,
+			     w->trap.address - w->trap.start);
+	}
+	sigbus_disarm(blocked);
+}
+
+void worker_run(struct worker *w)
+{
+	struct prealloc_job *job = w->job;
+	struct rusage before, after;
+	bool gated = job->config.method == PREALLOC_EVEN ||
+		     job->config.method == PREALLOC_POPULATE;
+
+	if (gated)
+		wait_at_gate(job);
+	w->out.start_ns = clock_now_ns() - job->start_ns;
+	getrusage(RUSAGE_THREAD, &before);
+	if (job->populate)
+		work(w);
+	else
+		work_trapped(w);
+	getrusage(RUSAGE_THREAD, &after);
+	w->out.minor_faults = (uint64_t)(after.ru_minflt - before.ru_minflt);
+	w->out.major_faults = (uint64_t)(after.ru_majflt - before.ru_majflt);
+	w->out.end_ns = clock_now_ns() - job->start_ns;
+	atomic_fetch_sub(&job->nr_at_work, 1);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The choice of memory. */
+#include "tools/memory_options.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/units.h"
+#include "report/result.h"
+
+const char *const memory_dirty_logs[] = { "bitmap", "ring", NULL };
+
+enum { DIRTY_BITMAP, DIRTY_RING };
+
+static int parse_backing(const char *text, struct drive_memory *m,
+			 struct error *err)
+{
+	int kind;
+
+	if (!strncmp(text, "file:", 5) && text[5]) {
+		m->kind = BACKING_FILE;
+		m->path = text + 5;
+		return 0;
+	}
+	kind = options_choice(backing_names, text);
+	if (kind < 0 || kind == BACKING_FILE)
+		return error_set(err, -EINVAL,
+				 "--backing takes one of anon, thp, hugetlb, "
+				 "memfd, file:PATH, not '%s'",
+				 text);
+	m->kind = (enum backing_kind)kind;
+	return 0;
+}
+
+/* QEMU asks for transparent huge pages on anonymous RAM, whatever it is told;
+ * and a file of its own it makes only in a folder. */
+static int check_qemu(const struct memory_choice *c, const char *accel,
+		      struct error *err)
+{
+	const struct drive_memory *m = &c->memory;
+	struct stat st;
+
+	if (c->backing && m->kind == BACKING_ANON)
+		return error_set(err, -EINVAL,
+				 "--backing anon is for --vmm mini: QEMU asks "
+				 "for transparent huge pages (thp)");
+	if (m->kind == BACKING_FILE &&
+	    (stat(m->path, &st) || !S_ISDIR(st.st_mode) ||
+	     strchr(m->path, ',')))
+		return error_set(err, -EINVAL,
+				 "with QEMU --backing file:PATH names a "
+				 "folder, without a comma: a file elsewhere "
+				 "it would leave behind");
+	if (m->ring && strcmp(accel, "kvm"))
+		return error_set(err, -EINVAL,
+				 "--dirty ring is KVM's: --accel %s has none",
+				 accel);
+	return 0;
+}
+
+int memory_resolve(struct memory_choice *c, const char *qemu_accel,
+		   uint64_t ram_bytes, struct error *err)
+{
+	struct drive_memory *m = &c->memory;
+	char size[UNITS_TEXT_BYTES];
+	int rc = 0;
+
+	*m = (struct drive_memory){
+		.kind = qemu_accel ? BACKING_THP : BACKING_ANON,
+		.prealloc = c->prealloc,
+		.ring = c->dirty == DIRTY_RING,
+	};
+	if (c->backing)
+		rc = parse_backing(c->backing, m, err);
+	if (!rc && qemu_accel)
+		rc = check_qemu(c, qemu_accel, err);
+	if (rc)
+		return rc;
+	m->page_bytes = c->page_bytes ? c->page_bytes
+				      : backing_default_page_bytes(m->kind);
+	rc = backing_check(m->kind, m->page_bytes, err);
+	if (!rc && ram_bytes % m->page_bytes)
+		rc = error_set(err, -EINVAL,
+			       "--ram must be a multiple of the page size %s",
+			       units_format_size(size, m->page_bytes));
+	return rc;
+}
+
+void memory_params(const struct memory_choice *c, json_t *params)
+{
+	const struct drive_memory *m = &c->memory;
+
+	json_object_set_new(params, "backing",
+			    json_string(backing_names[m->kind]));
+	json_object_set_new(params, "backing_path", result_string(m->path));
+	json_object_set_new(params, "page_bytes",
+			    json_integer((json_int_t)m->page_bytes));
+	json_object_set_new(params, "prealloc", json_boolean(m->prealloc));
+	json_object_set_new(params, "dirty",
+			    json_string(memory_dirty_logs[m->ring]));
+}

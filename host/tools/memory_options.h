@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* What guest memory is made of, and how its writes are logged. */
+#ifndef VMFERRY_TOOLS_MEMORY_OPTIONS_H
+#define VMFERRY_TOOLS_MEMORY_OPTIONS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "drive/vm.h"
+#include "tools/options.h"
+
+struct memory_choice {
+	const char *backing; /* KIND, or file:PATH; NULL = the default */
+	uint64_t page_bytes; /* 0 = the backing's own */
+	bool prealloc;
+	unsigned int dirty; /* index into memory_dirty_logs */
+
+	/* Resolved. */
+	struct drive_memory memory;
+};
+
+extern const char *const memory_dirty_logs[];
+
+/* Rows of an option table; @at gives the offset of a field of the choice. */
+#define MEMORY_OPTIONS(at)                                                              \
+	{ "backing",                                                                    \
+	  OPTION_STRING,                                                                \
+	  at(backing),                                                                  \
+	  "KIND",                                                                       \
+	  "what RAM is made of: anon (4K pages, the default), thp\n"                    \
+	  "(transparent huge pages), hugetlb (reserved ones), memfd\n"                  \
+	  "(shared), file:PATH (a folder, or a file that is not there;\n"               \
+	  "nothing is left of it)",                                                     \
+	  0,                                                                            \
+	  0,                                                                            \
+	  NULL },                                                                       \
+		{ "page-size",                                                          \
+		  OPTION_SIZE,                                                          \
+		  at(page_bytes),                                                       \
+		  "SIZE",                                                               \
+		  "4K, 2M or 1G: of hugetlb 2M (default) or 1G, of memfd all",          \
+		  4096,                                                                 \
+		  1ull << 30,                                                           \
+		  NULL },                                                               \
+		{ "prealloc",                                                           \
+		  OPTION_ONOFF,                                                         \
+		  at(prealloc),                                                         \
+		  "WHEN",                                                               \
+		  "on: touch all of RAM before the guest runs (default off)",           \
+		  0,                                                                    \
+		  0,                                                                    \
+		  NULL },                                                               \
+	{                                                                               \
+		"dirty", OPTION_CHOICE, at(dirty), "LOG",                               \
+			"how KVM tells the pages that were written: bitmap (default)\n" \
+			"or ring",                                                      \
+			0, 0, memory_dirty_logs                                         \
+	}
+
+/**
+ * memory_resolve() - read the words and see that they go together.
+ * @qemu: NULL: the mini VMM; else which accelerator QEMU has.
+ *
+ * Return: 0 or -EINVAL with a sentence.
+ */
+int memory_resolve(struct memory_choice *c, const char *qemu_accel,
+		   uint64_t ram_bytes, struct error *err);
+
+/* Adds the resolved choice to `params`. */
+void memory_params(const struct memory_choice *c, json_t *params);
+
+#endif
