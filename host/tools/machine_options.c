@@ -188,12 +188,12 @@ void machine_params(const struct machine_choice *c, json_t *params)
 	json_object_set_new(params, "machine", result_string(q->machine));
 	json_object_set_new(params, "machine_version",
 			    result_string(q->version));
+	/* Not resolved: a machine that runs already. */
 	json_object_set_new(
 		params, "firmware",
-		result_string(c->unknown ? NULL : firmwares[c->firmware]));
-	json_object_set_new(
-		params, "media",
-		result_string(c->unknown ? NULL : medias[c->media]));
+		result_string(c->firmware ? firmwares[c->firmware] : NULL));
+	json_object_set_new(params, "media",
+			    result_string(c->media ? medias[c->media] : NULL));
 	json_object_set_new(params, "cpu", result_string(q->cpu));
 	json_object_set_new(params, "qemu_binary", result_string(q->binary));
 }
