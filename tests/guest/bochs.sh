@@ -36,7 +36,8 @@ END
 # Debian's build has a debugger, which wants to be told to go on.
 echo c >"$dir/continue"
 begin=$EPOCHREALTIME
-bochs -q -f "$dir/config" -rc "$dir/continue" </dev/null >"$dir/out" \
+# Meson fills fresh memory with a pattern; Bochs 2.7 relies on zeros.
+env -u MALLOC_PERTURB_ bochs -q -f "$dir/config" -rc "$dir/continue" </dev/null >"$dir/out" \
 	2>"$dir/stderr" &
 qemu_pid=$!
 for ((i = 0; i < 100; i++)); do
