@@ -120,7 +120,20 @@ struct abi_control {
 
 	uint32_t nr_ram; /* OUT */
 	struct abi_ram_range ram[ABI_MAX_RAM_RANGES]; /* OUT */
-	uint64_t reserved1[16];
+
+	/* OUT: what a guest that ends by itself has come to. */
+	uint32_t result; /* enum abi_result; stored last */
+	uint32_t reserved3;
+	uint64_t result_steps;
+	uint64_t result_pages; /* verified in the end */
+	uint64_t result_bad; /* found at any time */
+	uint64_t reserved1[12];
+};
+
+enum abi_result {
+	ABI_RESULT_NONE = 0,
+	ABI_RESULT_PASS = 1,
+	ABI_RESULT_FAIL = 2,
 };
 
 enum abi_vcpu_phase {

@@ -6,13 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "boot/bootinfo.h"
 #include "lib/options.h"
 
-/* The command line, kept by the caller. */
-void config_init(const char *cmdline);
+/**
+ * config_init() - collect the words of all sources.
+ *
+ * Command line, SMBIOS OEM strings, fw_cfg, in this order; before them come
+ * the preset words of the control area.
+ *
+ * Return: NULL, or what was wrong with one of them.
+ */
+const char *config_init(const struct boot_info *boot);
 
-/* Preset words of the control area, then the command line. */
 bool config_find(const char *key, char *value, size_t bytes);
+
+/* Does @key say "on" (or, with @otherwise, nothing at all)? */
+bool config_flag(const char *key, bool otherwise);
+
+/* Has somebody set something, apart from what our loaders say? */
+bool config_is_set(void);
 
 /* Workload defaults of this boot. Return: a key whose value does not fit, or
  * NULL. */

@@ -20,6 +20,8 @@
 #define UART_LSR (COM1 + 5)
 #define LSR_DATA 0x01u
 #define LSR_EMPTY 0x20u
+#define LSR_IDLE 0x40u
+#define FLUSH_TURNS 100000u
 #define UART_FIFO_BYTES 16u
 #define COM1_IRQ 4u
 
@@ -43,8 +45,19 @@ void console_init(void)
 	outb(UART_LCR, 0x03);
 	outb(UART_FCR, 0x01); /* FIFOs on, trigger at 1 */
 	outb(UART_MCR, 0x0b); /* DTR, RTS, interrupts on */
+}
+
+void console_listen(void)
+{
+	if (!present)
+		return;
 	outb(UART_IER, 0x01);
 	ioapic_route(COM1_IRQ, VECTOR_UART);
+}
+
+bool console_present(void)
+{
+	return present;
 }
 
 bool console_receive(void)
@@ -92,6 +105,15 @@ static void console_write(const char *text, size_t bytes)
 				pause();
 		outb(UART_DATA, (uint8_t)text[i]);
 	}
+}
+
+/* Some turns, not for ever: a UART may be gone. */
+void console_flush(void)
+{
+	uint32_t turns = FLUSH_TURNS;
+
+	while (present && !(inb(UART_LSR) & LSR_IDLE) && --turns)
+		pause();
 }
 
 void console_print(const char *format, ...)

@@ -7,8 +7,14 @@
 
 #define CONSOLE_LINE_BYTES 1024u
 
-/* Set the UART up; interrupts go to the running vCPU. */
+/* Find the UART and set it up to print. Needs nothing else to be up. */
 void console_init(void);
+
+/* Its interrupts go to the running vCPU. Once the APIC is up. */
+void console_listen(void);
+
+/* Is there a UART at all? */
+bool console_present(void);
 
 /* Take received characters. Return: true if a line is complete. */
 bool console_receive(void);
@@ -18,6 +24,9 @@ char *console_line(void);
 
 /* Done with the line: the next one may come. */
 void console_line_done(void);
+
+/* Wait until all has been sent. */
+void console_flush(void);
 
 /* Print one line; the newline is added. Context: first vCPU, or a panic. */
 void console_print(const char *format, ...)

@@ -75,7 +75,7 @@ static bool parse_options(char *words, struct work_options *options)
 	return false;
 }
 
-static void start(const struct work_options *options)
+void shell_start(const struct work_options *options)
 {
 	epoch_start(options);
 	restart_stats();
@@ -89,7 +89,7 @@ static void cmd_start(char *words)
 	struct work_options options = shell.defaults;
 
 	if (parse_options(words, &options))
-		start(&options);
+		shell_start(&options);
 }
 
 static void cmd_stop(char *words)
@@ -301,19 +301,30 @@ static void cmd_state(char *words)
 		console_print("error state knows: plant, check");
 }
 
-static void cmd_poweroff(char *words)
+void shell_power_off(void)
 {
 	static const struct descriptor_pointer none;
+	static const char bochs[] = "Shutdown";
+	uint32_t i;
 
+	console_flush();
+	control_set_state(ABI_STATE_OFF);
+	outb(ABI_EXIT_PORT, 0);
+	/* Bochs has a port of its own (iodev/unmapped.cc). */
+	for (i = 0; bochs[i]; i++)
+		outb(0x8900, (uint8_t)bochs[i]);
+	/* Still here: a fault that nobody can take resets the machine. */
+	lidt(&none);
+	ud2();
+}
+
+static void cmd_poweroff(char *words)
+{
 	(void)words;
 	if (is_working())
 		epoch_stop();
 	console_print("ok");
-	control_set_state(ABI_STATE_OFF);
-	outb(ABI_EXIT_PORT, 0);
-	/* Still here: a fault that nobody can take resets the machine. */
-	lidt(&none);
-	ud2();
+	shell_power_off();
 }
 
 static void cmd_help(char *words);
@@ -369,7 +380,6 @@ void shell_poll(void)
 
 void shell_init(void)
 {
-	char value[8];
 	const char *bad;
 
 	options_init(&shell.defaults);
@@ -377,13 +387,4 @@ void shell_init(void)
 	bad = config_options(&shell.defaults);
 	if (bad)
 		console_print("event warning boot key %s does not fit", bad);
-	if (!config_find("autostart", value, sizeof(value)) ||
-	    !string_equal(value, "on"))
-		return;
-	if (epoch_fit_pages(&shell.defaults))
-		start(&shell.defaults);
-	else
-		console_print("event warning wss does not fit, the largest "
-			      "is %lu",
-			      epoch_max_bytes());
 }

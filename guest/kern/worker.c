@@ -10,6 +10,7 @@
 #include "kern/plant.h"
 #include "kern/shell.h"
 #include "kern/tempo.h"
+#include "kern/ticker.h"
 #include "work/work.h"
 #include "x86/apic.h"
 #include "x86/smp.h"
@@ -89,9 +90,21 @@ static void halt(struct cpu *cpu)
 		halt_for_interrupt();
 }
 
+/* @tsc or, on the first vCPU, what is due before. */
+static void arm(const struct cpu *cpu, uint64_t tsc)
+{
+	uint64_t next = cpu->index ? UINT64_MAX : ticker_next();
+
+	if (next < tsc)
+		tsc = next;
+	if (tsc != UINT64_MAX)
+		apic_timer_arm(tsc);
+}
+
 static void worker_idle(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_IDLE;
+	arm(cpu, UINT64_MAX);
 	halt(cpu);
 }
 
@@ -104,7 +117,7 @@ static void worker_pause(struct cpu *cpu, uint64_t now, uint64_t end)
 		end = cpu->change_tsc;
 	v->wait_until_tsc = end;
 	v->phase = ABI_VCPU_WAIT;
-	apic_timer_arm(end);
+	arm(cpu, end);
 	halt(cpu);
 	v->wait_ticks += rdtsc() - now;
 }
@@ -132,8 +145,6 @@ static bool worker_keep_time(struct cpu *cpu)
 		worker_pause(cpu, now, cpu->change_tsc);
 		return false;
 	}
-	/* It also ends a run that no rate holds back. */
-	apic_timer_arm(cpu->change_tsc);
 	return true;
 }
 
@@ -151,6 +162,8 @@ static void worker_run(struct cpu *cpu)
 		worker_next_quantum(cpu, now);
 	}
 	cpu->vcpu->phase = ABI_VCPU_RUN;
+	/* A change of phase ends a run that no rate holds back, too. */
+	arm(cpu, cpu->change_tsc ? cpu->change_tsc : UINT64_MAX);
 	if (user_enter(work_run, cpu) == WORK_FOUND_BAD)
 		smp_wake_first();
 }
@@ -158,6 +171,7 @@ static void worker_run(struct cpu *cpu)
 static void worker_fill(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_FILL;
+	arm(cpu, UINT64_MAX);
 	user_enter(work_fill, cpu);
 	if (cpu->vcpu->filled < cpu->slice_pages)
 		return;
@@ -174,6 +188,7 @@ void worker_loop(struct cpu *cpu)
 		if (!cpu->index) {
 			shell_poll();
 			epoch_poll();
+			ticker_poll();
 		}
 		if (cpu->mode == CPU_RUN)
 			worker_run(cpu);

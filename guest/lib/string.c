@@ -11,6 +11,15 @@ size_t string_length(const char *text)
 	return n;
 }
 
+size_t string_length_max(const char *text, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && text[n])
+		n++;
+	return n;
+}
+
 bool string_equal(const char *a, const char *b)
 {
 	while (*a && *a == *b) {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 size_t string_length(const char *text);
+/* At most @max, also if no NUL comes before. */
+size_t string_length_max(const char *text, size_t max);
 bool string_equal(const char *a, const char *b);
 
 /* Copy with a NUL, cut to @bytes (at least 1). Return: bytes without it. */

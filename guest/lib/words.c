@@ -154,7 +154,9 @@ bool words_time(const char *text, uint64_t *ret_ms)
 	uint64_t value;
 	const char *end = parse_digits(text, &value);
 
-	if (end && string_equal(end, "ms"))
+	if (!end)
+		return false;
+	if (string_equal(end, "ms"))
 		return scale(value, 1, ret_ms);
-	return end && string_equal(end, "s") && scale(value, 1000, ret_ms);
+	return string_equal(end, "s") && scale(value, 1000, ret_ms);
 }

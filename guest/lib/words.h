@@ -35,6 +35,9 @@ bool words_number(const char *text, uint64_t *ret);
 /* "512M", "4GiB", "10MB", "4096": bytes; K.. and KiB.. 1024, KB.. 1000. */
 bool words_size(const char *text, uint64_t *ret_bytes);
 
+/* "200ms", "5s": a time with its unit. */
+bool words_time(const char *text, uint64_t *ret_ms);
+
 /* As words_size(), or "2000p": that many pages of 4096 bytes. */
 bool words_rate(const char *text, uint64_t *ret_bytes_per_s);
 

@@ -16,9 +16,11 @@
 #define ICR_ASSERT 0x4000u
 #define ICR_INIT 0x500u
 #define ICR_STARTUP 0x600u
+#define ICR_OTHERS 0xc0000u
 #define LVT_DEADLINE 0x40000u
 #define CALIBRATIONS 4
 #define DIVIDE_BY_1 0xbu
+#define CPUID_APIC (1u << 9)
 #define CPUID_X2APIC (1u << 21)
 #define CPUID_DEADLINE (1u << 24)
 
@@ -79,6 +81,11 @@ uint32_t apic_id(void)
 	return apic.mode == APIC_X2 ? id : id >> 24;
 }
 
+bool apic_present(void)
+{
+	return cpuid(1, 0).edx & CPUID_APIC;
+}
+
 void apic_init(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
@@ -112,6 +119,11 @@ void apic_send(uint32_t id, uint32_t vector)
 void apic_send_init(uint32_t id)
 {
 	apic_write_icr(id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_init_others(void)
+{
+	apic_write_icr(0, ICR_OTHERS | ICR_ASSERT | ICR_INIT);
 }
 
 void apic_send_startup(uint32_t id, uint32_t page)

@@ -24,6 +24,9 @@
 #define APIC_TIMER_DIVIDE 0x3eu
 #define APIC_LVT_MASKED 0x10000u
 
+/* Has the running vCPU an APIC? */
+bool apic_present(void);
+
 /* Enable the running vCPU's APIC; the first call chooses the mode. */
 void apic_init(void);
 
@@ -49,6 +52,8 @@ void apic_eoi(void);
 void apic_send(uint32_t id, uint32_t vector);
 void apic_send_init(uint32_t id);
 /* @page: below 256, the number of the trampoline's page. */
+/* To all vCPUs but this one. */
+void apic_send_init_others(void);
 void apic_send_startup(uint32_t id, uint32_t page);
 
 /* One interrupt VECTOR_TIMER on this vCPU at @tsc or soon after. */

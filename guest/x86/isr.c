@@ -4,6 +4,7 @@
 
 #include "kern/console.h"
 #include "kern/panic.h"
+#include "kern/ticker.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -32,8 +33,8 @@ void irq_timer(void)
 	struct cpu *cpu = this_cpu();
 
 	apic_eoi();
-	/* Ring 3 is to come back for a new phase. */
-	if (cpu->change_tsc)
+	/* Ring 3 is to come back: for a new phase, or for the ticker. */
+	if (cpu->change_tsc || (!cpu->index && ticker_waits()))
 		cpu->attention = 1;
 }
 

@@ -13,6 +13,7 @@
 #define MAP_TABLE 0x07ull
 #define MAP_LARGE 0x87ull
 #define GIB_SHIFT 30
+#define LOW_GIB 4u
 #define ENTRIES 512u
 #define CPUID_GIB_PAGES (1u << 26)
 
@@ -25,7 +26,8 @@ uint64_t paging_pd[4 * ENTRIES]
 	__attribute__((section(".bss.page"), aligned(4096)));
 
 struct paging_job {
-	uint64_t *pd; /* NULL: 1 GiB pages */
+	uint64_t *next; /* the next free table */
+	bool gib_pages;
 	uint64_t first_gib;
 	uint64_t end_gib;
 };
@@ -36,47 +38,73 @@ static bool paging_has_gib_pages(void)
 	       (cpuid(0x80000001, 0).edx & CPUID_GIB_PAGES);
 }
 
+static uint64_t *take_table(struct paging_job *job)
+{
+	uint64_t *table = job->next;
+
+	job->next += ENTRIES;
+	return table;
+}
+
+static void map_gib(struct paging_job *job, uint64_t *entry, uint64_t gib)
+{
+	uint64_t i, *pd;
+
+	if (job->gib_pages) {
+		*entry = gib << GIB_SHIFT | MAP_LARGE;
+		return;
+	}
+	pd = take_table(job);
+	for (i = 0; i < ENTRIES; i++)
+		pd[i] = gib << GIB_SHIFT | i << 21 | MAP_LARGE;
+	*entry = (uint64_t)pd | MAP_TABLE;
+}
+
 /* Ring 3. */
 static uint64_t paging_fill(void *arg)
 {
-	const struct paging_job *job = arg;
-	uint64_t gib, i, *pd = job->pd;
+	struct paging_job *job = arg;
+	uint64_t *pdpt = paging_pdpt, gib, i;
 
 	for (gib = job->first_gib; gib < job->end_gib; gib++) {
-		if (!pd) {
-			paging_pdpt[gib] = gib << GIB_SHIFT | MAP_LARGE;
-			continue;
+		if (gib && gib % ENTRIES == 0) {
+			pdpt = take_table(job);
+			for (i = 0; i < ENTRIES; i++)
+				pdpt[i] = 0;
+			paging_pml4[gib / ENTRIES] = (uint64_t)pdpt | MAP_TABLE;
 		}
-		for (i = 0; i < ENTRIES; i++)
-			pd[i] = gib << GIB_SHIFT | i << 21 | MAP_LARGE;
-		paging_pdpt[gib] = (uint64_t)pd | MAP_TABLE;
-		pd += ENTRIES;
+		map_gib(job, &pdpt[gib % ENTRIES], gib);
 	}
 	return 0;
 }
 
 static uint64_t paging_end_gib(uint64_t ram_top)
 {
-	uint64_t end = (ram_top + (1ull << GIB_SHIFT) - 1) >> GIB_SHIFT;
-
-	return end < ENTRIES ? end : ENTRIES;
+	if (ram_top > PAGING_MAX_BYTES)
+		ram_top = PAGING_MAX_BYTES;
+	return (ram_top + (1ull << GIB_SHIFT) - 1) >> GIB_SHIFT;
 }
 
 uint64_t paging_high_bytes(uint64_t ram_top)
 {
-	uint64_t end = paging_end_gib(ram_top);
+	uint64_t end = paging_end_gib(ram_top), tables;
 
-	if (end <= 4 || paging_has_gib_pages())
+	if (end <= LOW_GIB)
 		return 0;
-	return (end - 4) * 4096;
+	tables = (end - 1) / ENTRIES;
+	if (!paging_has_gib_pages())
+		tables += end - LOW_GIB;
+	return tables * 4096;
 }
 
 void paging_map_low(void)
 {
-	struct paging_job job = { .pd = paging_pd, .end_gib = 4 };
+	struct paging_job job = {
+		.next = paging_pd,
+		.gib_pages = paging_has_gib_pages(),
+		.end_gib = LOW_GIB,
+	};
 
-	if (paging_has_gib_pages())
-		job.pd = NULL;
 	user_enter(paging_fill, &job);
 	write_cr3(read_cr3());
 }
@@ -84,11 +112,12 @@ void paging_map_low(void)
 void paging_map_high(uint64_t ram_top, uint64_t tables)
 {
 	struct paging_job job = {
-		.pd = (uint64_t *)tables,
-		.first_gib = 4,
+		.next = (uint64_t *)tables,
+		.gib_pages = paging_has_gib_pages(),
+		.first_gib = LOW_GIB,
 		.end_gib = paging_end_gib(ram_top),
 	};
 
-	if (job.end_gib > 4)
+	if (job.end_gib > LOW_GIB)
 		user_enter(paging_fill, &job);
 }

@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* Bytes of page directories that paging_map_high() wants for a RAM top. */
+/* RAM above this is out of reach. */
+#define PAGING_MAX_BYTES (16ull << 40)
+
+/* Bytes of tables that paging_map_high() wants for a RAM top. */
 uint64_t paging_high_bytes(uint64_t ram_top);
 
 /* Map the low 4 GiB. Once, on the first vCPU, after desc_load(). */
@@ -13,9 +16,10 @@ void paging_map_low(void);
 
 /**
  * paging_map_high() - map from 4 GiB to @ram_top.
- * @tables: paging_high_bytes(@ram_top) bytes, page-aligned; contents ignored.
+ * @tables: paging_high_bytes(@ram_top) bytes below 4 GiB, page-aligned;
+ *	contents ignored.
  *
- * At most 512 GiB are mapped.
+ * At most PAGING_MAX_BYTES are mapped.
  */
 void paging_map_high(uint64_t ram_top, uint64_t tables);
 

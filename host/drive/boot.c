@@ -12,6 +12,7 @@
 #include "drive/console.h"
 #include "drive/guest_view.h"
 #include "drive/stall.h"
+#include "drive/verify.h"
 #include "qmp/client.h"
 
 #define COMMAND_TIMEOUT_MS 120000
@@ -102,6 +103,35 @@ static int finish_workload(const struct boot_settings *set, struct drive_vm *vm,
 	return 0;
 }
 
+/* All of RAM, from outside: also that the guest's account of it is true. */
+static int verify(const struct boot_settings *set, struct drive_vm *vm,
+		  struct boot_sample *out, struct error *err)
+{
+	const struct verify_params params = {
+		.nr_threads = 2,
+		.image_elf = set->verify_image,
+		.image_bytes = set->image_bytes,
+	};
+	struct verify_report report;
+	struct guest_view view;
+	unsigned int i;
+	int rc = guest_view_read(&vm->ram, vm->control_gpa, vm->control_bytes,
+				 &view, err);
+
+	if (rc)
+		return rc;
+	rc = verify_ram(&vm->ram, &view, &params, &report, err);
+	guest_view_exit(&view);
+	if (rc)
+		return rc == -EINVAL ? -EPROTO : rc;
+	for (i = 0; i < ORACLE_NR_CLASSES; i++)
+		out->nr_bad += report.bad[i];
+	out->checked_bytes = report.bytes_checked;
+	out->coverage_pct = report.coverage_pct;
+	verify_report_exit(&report);
+	return 0;
+}
+
 static int run_command(const struct boot_settings *set, struct drive_vm *vm,
 		       struct boot_sample *out, struct error *err)
 {
@@ -127,6 +157,7 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		.watched_s = NAN,
 		.rate_bytes_per_s = NAN,
 		.cpu_pct = NAN,
+		.coverage_pct = NAN,
 		.gap_p50_us = NAN,
 		.gap_p99_us = NAN,
 		.gap_max_us = NAN,
@@ -149,6 +180,8 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		rc = watch(set, &vm, out, err);
 	if (!rc && (set->workload || set->vm.incoming))
 		rc = finish_workload(set, &vm, out, err);
+	if (!rc && set->verify_image)
+		rc = verify(set, &vm, out, err);
 	if (!rc && set->command)
 		rc = run_command(set, &vm, out, err);
 	/* First: a pid that is reaped may be anyone's. */

@@ -12,6 +12,9 @@ struct boot_settings {
 	const struct workload *workload; /* NULL: the guest stays idle */
 	const char *command; /* one console line, after the workload; NULL */
 	uint64_t duration_ns; /* of the watching */
+	/* Not NULL: in the end, check all RAM; this is the ELF that runs. */
+	const void *verify_image;
+	size_t image_bytes;
 	void (*child)(void *ctx, unsigned int slot, pid_t pid);
 };
 
@@ -24,7 +27,9 @@ struct boot_sample {
 	double rate_bytes_per_s; /* by the control area's counters */
 	uint64_t steps;
 	double cpu_pct; /* of one core, the VMM process, while watched */
-	uint64_t nr_bad; /* found inline */
+	uint64_t nr_bad; /* found inline, and by the host */
+	uint64_t checked_bytes; /* by the host */
+	double coverage_pct; /* of RAM less what nobody can know */
 	char reply[512]; /* of the command */
 	/* Time between steps, all vCPUs. */
 	double gap_p50_us, gap_p99_us, gap_max_us;

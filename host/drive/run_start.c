@@ -9,7 +9,8 @@
 #include "drive/run_internal.h"
 #include "qmp/client.h"
 
-#define READY_TIMEOUT_MS 60000
+/* Firmware takes its time, where the host is busy and emulates it. */
+#define READY_TIMEOUT_MS 180000
 #define REPLY_TIMEOUT_MS 10000
 #define FILL_TIMEOUT_MS 600000
 

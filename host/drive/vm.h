@@ -23,6 +23,9 @@ struct qmp_client;
 
 enum drive_kind { DRIVE_MINI, DRIVE_QEMU };
 
+enum qemu_firmware { QEMU_PVH, QEMU_BIOS, QEMU_UEFI };
+enum qemu_media { QEMU_KERNEL, QEMU_ISO, QEMU_USB, QEMU_EFI };
+
 /* What only QEMU knows. */
 struct drive_qemu {
 	const char *binary; /* "qemu-system-x86_64", or a path */
@@ -30,6 +33,8 @@ struct drive_qemu {
 	const char *version; /* of the machine: "7.2"; NULL = its newest */
 	const char *accel; /* "kvm", "tcg" */
 	const char *cpu; /* a model; NULL = what works best */
+	enum qemu_firmware firmware;
+	enum qemu_media media; /* what drive_vm_params.kernel is */
 };
 
 /* What guest memory is made of, and how KVM logs writes to it. */
@@ -50,7 +55,9 @@ struct drive_vm_params {
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
 	struct drive_memory memory;
-	const char *kernel; /* an ELF file; mini: NULL = the built-in guest */
+	/* An ELF file, or what else QEMU boots from; mini: NULL = the
+	 * built-in guest. */
+	const char *kernel;
 	const char *incoming; /* address to wait at, or NULL: boot */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */

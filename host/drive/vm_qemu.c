@@ -9,6 +9,7 @@
 #include "control.h"
 #include "drive/console.h"
 #include "drive/guest_view.h"
+#include "drive/qemu_media.h"
 #include "drive/vm_kind.h"
 
 static const char *program(const struct drive_vm_params *p)
@@ -90,8 +91,7 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "%" PRIu64 "M", p->ram_bytes >> 20);
 	drive_args_add(a, "-smp");
 	drive_args_add(a, "%u", p->nr_vcpus);
-	drive_args_add(a, "-kernel");
-	drive_args_add(a, "%s", p->kernel);
+	qemu_media_arguments(a, p);
 	drive_args_add(a, "-chardev");
 	drive_args_add(a, "socket,id=qmp,fd=%d", qmp_fd);
 	drive_args_add(a, "-mon");

@@ -46,5 +46,8 @@ int machine_run(const struct machine_params *params, struct error *err);
 
 /* The built-in guest image. */
 const void *machine_guest_image(uint64_t *ret_bytes);
+/* The same guest as a hybrid ISO, and as BOOTX64.EFI. */
+const void *machine_guest_iso(uint64_t *ret_bytes);
+const void *machine_guest_efi(uint64_t *ret_bytes);
 
 #endif

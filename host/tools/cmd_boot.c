@@ -20,7 +20,7 @@ struct settings {
 	struct common_settings common; /* first */
 	uint64_t duration_ns, repeat;
 	const char *command, *load;
-	bool console;
+	bool console, verify;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -30,6 +30,9 @@ static const struct option_spec options[] = {
 	  "watch it for that long (default 2s)", 0, 0, NULL },
 	{ "command", OPTION_STRING, AT(command), "LINE",
 	  "a line for its console at the end, e.g. 'bench stores'", 0, 0,
+	  NULL },
+	{ "verify", OPTION_FLAG, AT(verify), "",
+	  "check all of the guest's memory at the end, from outside", 0, 0,
 	  NULL },
 	{ "load", OPTION_STRING, AT(load), "FILE",
 	  "go on from a snapshot (migrate --snapshot) instead of booting;\n"
@@ -52,6 +55,7 @@ static const struct command_help help = {
 	.examples = "  vmferry boot --repeat 10 --duration 0\n"
 		    "  vmferry boot --cpus 2 --workload rate=200M,wss=128M "
 		    "--duration 5s\n"
+		    "  vmferry boot --firmware uefi --media usb --verify\n"
 		    "  vmferry boot --command 'bench stores'\n"
 		    "  vmferry boot --load guest.snapshot --ram 1G\n"
 		    "  vmferry boot --console",
@@ -74,6 +78,7 @@ static json_t *sample(const struct boot_sample *s)
 		{ "watched_s", s->watched_s },
 		{ "rate_bytes_per_s", s->rate_bytes_per_s },
 		{ "cpu_pct", s->cpu_pct },
+		{ "coverage_pct", s->coverage_pct },
 		{ "step_gap_p50_us", s->gap_p50_us },
 		{ "step_gap_p99_us", s->gap_p99_us },
 		{ "step_gap_max_us", s->gap_max_us },
@@ -85,6 +90,8 @@ static json_t *sample(const struct boot_sample *s)
 				    result_number(numbers[i].value));
 	json_object_set_new(o, "steps", json_integer((json_int_t)s->steps));
 	json_object_set_new(o, "bad", json_integer((json_int_t)s->nr_bad));
+	json_object_set_new(o, "checked_bytes",
+			    json_integer((json_int_t)s->checked_bytes));
 	json_object_set_new(o, "reply",
 			    s->reply[0] ? result_string(s->reply)
 					: json_null());
@@ -106,6 +113,10 @@ static void print(const struct boot_sample *s, FILE *f)
 			s->rate_bytes_per_s / ABI_PAGE_BYTES, s->nr_bad);
 	if (!isnan(s->cpu_pct))
 		fprintf(f, ", %.2f %% of a core", s->cpu_pct);
+	if (!isnan(s->coverage_pct))
+		fprintf(f, ", %s checked, coverage %.4g %%",
+			units_format_size(text, s->checked_bytes),
+			s->coverage_pct);
 	fputc('\n', f);
 	if (s->reply[0])
 		fprintf(f, "%s\n", s->reply);
@@ -138,6 +149,8 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 						      NULL,
 		.command = s->command,
 		.duration_ns = s->duration_ns,
+		.verify_image = s->verify ? s->common.image : NULL,
+		.image_bytes = s->common.image_bytes,
 		.child = on_child,
 	};
 	struct boot_sample out;
@@ -257,7 +270,7 @@ int cmd_boot(int argc, char **argv)
 	if (!rc)
 		rc = check_console(&s, &err);
 	if (rc) {
-		code = tools_fail("boot", EXIT_USAGE, &err);
+		code = tools_fail("boot", tools_exit_code(rc), &err);
 	} else if (s.common.dry_run) {
 		shown = params(&s);
 		json_dumpf(shown, stdout, JSON_INDENT(2));

@@ -127,7 +127,7 @@ int cmd_migrate(int argc, char **argv)
 	if (!rc)
 		rc = resolve(&m, &err);
 	if (rc)
-		code = tools_fail("migrate", EXIT_USAGE, &err);
+		code = tools_fail("migrate", tools_exit_code(rc), &err);
 	else if (s->common.dry_run)
 		show(&m);
 	else

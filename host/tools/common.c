@@ -139,6 +139,10 @@ int common_resolve(struct common_settings *s, struct error *err)
 					    ? s->machine.qemu.accel
 					    : NULL,
 				    s->ram_bytes, err);
+	if (!rc && s->kernel && s->machine.qemu.media != QEMU_KERNEL)
+		rc = error_set(err, -EINVAL,
+			       "--kernel is for --firmware pvh: --media boots "
+			       "the built-in guest");
 	if (rc)
 		return rc;
 	rc = workload_parse(s->workload_text, s->ram_bytes, &s->workload, err);
@@ -209,18 +213,42 @@ json_t *common_params(const struct common_settings *s)
 	return o;
 }
 
+/* The built-in guest in the form that the machine boots. */
+static const void *medium(const struct common_settings *s,
+			  const char **ret_name, uint64_t *ret_bytes)
+{
+	switch (s->machine.qemu.media) {
+	case QEMU_ISO:
+	case QEMU_USB:
+		*ret_name = "vmferry.iso";
+		return machine_guest_iso(ret_bytes);
+	case QEMU_EFI:
+		*ret_name = "BOOTX64.EFI";
+		return machine_guest_efi(ret_bytes);
+	case QEMU_KERNEL:
+		break;
+	}
+	*ret_name = "guest.elf";
+	*ret_bytes = s->image_bytes;
+	return s->image;
+}
+
 int common_kernel(const struct common_settings *s, const char *dir, char *path,
 		  const char **ret_kernel, struct error *err)
 {
+	const char *name;
+	const void *at;
+	uint64_t bytes;
 	FILE *f;
 	int bad;
 
 	*ret_kernel = s->kernel;
 	if (s->kernel || s->machine.kind == DRIVE_MINI)
 		return 0;
-	snprintf(path, PATH_MAX, "%s/guest.elf", dir);
+	at = medium(s, &name, &bytes);
+	snprintf(path, PATH_MAX, "%s/%s", dir, name);
 	f = fopen(path, "wxe");
-	bad = !f || fwrite(s->image, 1, s->image_bytes, f) != s->image_bytes;
+	bad = !f || fwrite(at, 1, bytes, f) != bytes;
 	if ((f && fclose(f)) || bad)
 		return error_set(err, -EIO, "cannot write %s: %s", path,
 				 strerror(errno));

@@ -6,13 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/procfile.h"
+#include "drive/qemu_media.h"
 #include "report/result.h"
 
 enum { VMM_AUTO, VMM_MINI, VMM_QEMU };
 enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+enum { FIRMWARE_AUTO, FIRMWARE_PVH, FIRMWARE_BIOS, FIRMWARE_UEFI };
+enum { MEDIA_AUTO, MEDIA_KERNEL, MEDIA_ISO, MEDIA_USB, MEDIA_EFI };
 
 static const char *const vmms[] = { "auto", "mini", "qemu", NULL };
 static const char *const accels[] = { "auto", "kvm", "tcg", NULL };
+static const char *const firmwares[] = { "auto", "pvh", "bios", "uefi", NULL };
+static const char *const medias[] = {
+	"auto", "kernel", "iso", "usb", "efi", NULL,
+};
 
 #define AT(field) offsetof(struct machine_choice, field)
 
@@ -28,6 +36,14 @@ const struct option_spec machine_options[] = {
 	  "of q35 or pc, e.g. 7.2, for runs across QEMU versions", 0, 0, NULL },
 	{ "cpu", OPTION_STRING, AT(cpu), "MODEL",
 	  "QEMU's -cpu (default: qemu64,check=off or max)", 0, 0, NULL },
+	{ "firmware", OPTION_CHOICE, AT(firmware), "KIND",
+	  "what starts the guest: pvh (default; the VMM itself),\n"
+	  "bios, uefi: QEMU's SeaBIOS and OVMF",
+	  0, 0, firmwares },
+	{ "media", OPTION_CHOICE, AT(media), "KIND",
+	  "from where: kernel (pvh), iso or usb (bios, uefi),\n"
+	  "efi (uefi); default kernel or iso",
+	  0, 0, medias },
 	{ "qemu-binary", OPTION_STRING, AT(binary), "PATH",
 	  "which QEMU (default qemu-system-x86_64)", 0, 0, NULL },
 	{ .name = NULL },
@@ -38,27 +54,88 @@ static bool have_kvm(void)
 	return !access("/dev/kvm", R_OK | W_OK);
 }
 
+/* Does the CPU run guests, or does KVM emulate what is privileged? */
+static bool have_hardware_kvm(void)
+{
+	char text[4096], flags[4096];
+
+	if (!have_kvm() || procfile_read("/proc/cpuinfo", text, sizeof(text)) ||
+	    !procfile_field(text, "flags", flags, sizeof(flags)))
+		return false;
+	return procfile_has_word(flags, "vmx") ||
+	       procfile_has_word(flags, "svm");
+}
+
+static bool has_firmware(const struct machine_choice *c)
+{
+	return c->firmware == FIRMWARE_BIOS || c->firmware == FIRMWARE_UEFI;
+}
+
 static bool asks_for_qemu(const struct machine_choice *c)
 {
-	return c->accel == ACCEL_TCG || c->machine || c->version || c->cpu ||
+	return has_firmware(c) ||
+	       (c->media != MEDIA_AUTO && c->media != MEDIA_KERNEL) ||
+	       c->accel == ACCEL_TCG || c->machine || c->version || c->cpu ||
 	       c->binary;
 }
 
 static void resolve_qemu(struct machine_choice *c)
 {
-	bool kvm =
-		c->accel == ACCEL_KVM || (c->accel == ACCEL_AUTO && have_kvm());
+	bool kvm = c->accel == ACCEL_KVM ||
+		   (c->accel == ACCEL_AUTO &&
+		    (has_firmware(c) ? have_hardware_kvm() : have_kvm()));
 
 	c->qemu = (struct drive_qemu){
 		.binary = c->binary ? c->binary : "qemu-system-x86_64",
-		.machine = c->machine	? c->machine
-			   : c->version ? "q35"
-			   : kvm	? "microvm"
-					: "q35",
+		.machine = c->machine		     ? c->machine
+			   : c->version		     ? "q35"
+			   : kvm && !has_firmware(c) ? "microvm"
+						     : "q35",
 		.version = c->version,
 		.accel = kvm ? "kvm" : "tcg",
 		.cpu = c->cpu,
 	};
+}
+
+/* Which firmware, and what it may boot from. */
+static int resolve_media(struct machine_choice *c, struct error *err)
+{
+	static const enum qemu_firmware kinds[] = {
+		[FIRMWARE_PVH] = QEMU_PVH,
+		[FIRMWARE_BIOS] = QEMU_BIOS,
+		[FIRMWARE_UEFI] = QEMU_UEFI,
+	};
+	static const enum qemu_media media[] = {
+		[MEDIA_KERNEL] = QEMU_KERNEL,
+		[MEDIA_ISO] = QEMU_ISO,
+		[MEDIA_USB] = QEMU_USB,
+		[MEDIA_EFI] = QEMU_EFI,
+	};
+
+	if (c->firmware == FIRMWARE_AUTO)
+		c->firmware = FIRMWARE_PVH;
+	if (c->media == MEDIA_AUTO)
+		c->media = has_firmware(c) ? MEDIA_ISO : MEDIA_KERNEL;
+	c->qemu.firmware = kinds[c->firmware];
+	c->qemu.media = media[c->media];
+	if (has_firmware(c) != (c->media != MEDIA_KERNEL) ||
+	    (c->media == MEDIA_EFI && c->firmware != FIRMWARE_UEFI))
+		return error_set(err, -EINVAL,
+				 "--firmware %s does not boot --media %s: "
+				 "pvh takes kernel, bios iso or usb, uefi iso, "
+				 "usb or efi",
+				 firmwares[c->firmware], medias[c->media]);
+	if (has_firmware(c) && !strcmp(c->qemu.machine, "microvm"))
+		return error_set(
+			err, -EINVAL,
+			"--machine microvm has no disks that --firmware "
+			"%s could boot from: q35 and pc do",
+			firmwares[c->firmware]);
+	if (c->qemu.firmware == QEMU_UEFI && !qemu_media_ovmf())
+		return error_set(err, -ENODEV,
+				 "no OVMF here for --firmware uefi: install "
+				 "the package ovmf");
+	return 0;
 }
 
 int machine_resolve(struct machine_choice *c, struct error *err)
@@ -69,10 +146,14 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 	if (mini && asks_for_qemu(c))
 		return error_set(err, -EINVAL,
 				 "--accel tcg, --machine, --machine-version, "
-				 "--cpu and --qemu-binary are for --vmm qemu");
+				 "--cpu, --firmware, --media and --qemu-binary "
+				 "are for --vmm qemu");
 	c->kind = mini ? DRIVE_MINI : DRIVE_QEMU;
-	if (mini)
+	if (mini) {
+		c->firmware = FIRMWARE_PVH;
+		c->media = MEDIA_KERNEL;
 		return 0;
+	}
 	resolve_qemu(c);
 	if (c->version && strcmp(c->qemu.machine, "q35") &&
 	    strcmp(c->qemu.machine, "pc"))
@@ -80,7 +161,7 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 				 "--machine-version is for q35 and pc: %s has "
 				 "no versions",
 				 c->qemu.machine);
-	return 0;
+	return resolve_media(c, err);
 }
 
 const char *machine_vmm_name(const struct machine_choice *c)
@@ -107,6 +188,12 @@ void machine_params(const struct machine_choice *c, json_t *params)
 	json_object_set_new(params, "machine", result_string(q->machine));
 	json_object_set_new(params, "machine_version",
 			    result_string(q->version));
+	/* Not resolved: a machine that runs already. */
+	json_object_set_new(
+		params, "firmware",
+		result_string(c->firmware ? firmwares[c->firmware] : NULL));
+	json_object_set_new(params, "media",
+			    result_string(c->media ? medias[c->media] : NULL));
 	json_object_set_new(params, "cpu", result_string(q->cpu));
 	json_object_set_new(params, "qemu_binary", result_string(q->binary));
 }

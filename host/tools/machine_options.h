@@ -15,6 +15,8 @@
 struct machine_choice {
 	unsigned int vmm; /* auto, mini, qemu */
 	unsigned int accel; /* auto, kvm, tcg */
+	unsigned int firmware; /* auto, pvh, bios, uefi */
+	unsigned int media; /* auto, kernel, iso, usb, efi */
 	const char *machine, *version, *cpu, *binary;
 
 	/* Resolved. */
@@ -32,9 +34,10 @@ extern const struct option_spec machine_options[];
  *
  * auto is the mini VMM where /dev/kvm can be used and nothing asks for QEMU,
  * else QEMU: with KVM where that can be used, else TCG; microvm under KVM,
- * else q35 (firmware is emulated slowly where KVM is software).
+ * else q35. Firmware runs in ring 0, which a KVM without the CPU's help
+ * emulates slowly or not at all: there it gets TCG.
  *
- * Return: 0 or -EINVAL with a sentence.
+ * Return: 0; -EINVAL, or -ENODEV if UEFI is not installed, with a sentence.
  */
 int machine_resolve(struct machine_choice *c, struct error *err);
 

@@ -152,7 +152,10 @@ int main(int argc, char **argv)
 	if (!nr_wrong && c->epoch.epoch)
 		check_work(&ram, c);
 	printf("free=%lu work=%lu image=%lu private=%lu firmware=%lu "
-	       "work_gpa=%lu wrong=%lu\n",
-	       sum[1], sum[2], sum[3], sum[4], sum[5], work_gpa, nr_wrong);
+	       "work_gpa=%lu wrong=%lu state=%u result=%u result_steps=%lu "
+	       "result_pages=%lu result_bad=%lu\n",
+	       sum[1], sum[2], sum[3], sum[4], sum[5], work_gpa, nr_wrong,
+	       c->state, c->result, c->result_steps, c->result_pages,
+	       c->result_bad);
 	return nr_wrong != 0;
 }

@@ -29,25 +29,6 @@ if [ "$level" = all ]; then
 fi
 common='--vmm qemu --ram 256M --before 300ms --after 300ms'
 
-# run, once more where QEMU's known defect struck: under TCG about one migration
-# in 25 loses the last writes to hot pages (docs/findings.md), which vmferry
-# rightly calls a failure. A defect of ours would strike every time.
-run_again()
-{
-	run "$@"
-	case $* in
-	*tcg*)
-		if jq -e '.samples[0] | .guest_lost or
-			.integrity.contradiction != "" or
-			.integrity.bad.future > 0' "$dir/r.json" \
-			>/dev/null 2>&1; then
-			echo "# QEMU's TCG lost writes: once more"
-			run "$@"
-		fi
-		;;
-	esac
-}
-
 for machine in "${machines[@]}"; do
 	for mode in "${modes[@]}"; do
 		good=0

@@ -24,7 +24,7 @@ refused 2 'lacks its value' migrate --ram
 refused 2 'takes a size' migrate --ram 1Q
 refused 2 'out of range' migrate --ram 1M
 refused 2 'multiple of 2 MiB' migrate --ram 17M
-refused 2 'out of range: 1 to 16' migrate --cpus 17
+refused 2 'out of range: 1 to 64' migrate --cpus 65
 refused 2 'out of range' migrate --cpus 0
 refused 2 'takes one of anon, thp' migrate --backing floppy
 refused 2 'takes one of anon, thp' migrate --backing file:
