@@ -59,6 +59,12 @@ static void remedy(const struct prealloc_job *job,
 	else if (is_cut(r, ret->failed_offset, text) ||
 		 is_full(r, missing, text))
 		return;
+	else if (r->promised)
+		snprintf(text, REMEDY_BYTES,
+			 "the pool has them, a limit of the cgroup is in "
+			 "force: raise its hugetlb.%s.max by %s",
+			 r->page_bytes >> 30 ? "1GB" : "2MB",
+			 units_format_size(size, missing));
 	else if (r->pooled)
 		hugepages_remedy(r->page_bytes, missing / r->page_bytes, text);
 	else

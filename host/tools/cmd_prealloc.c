@@ -156,7 +156,8 @@ static int measure(const struct prealloc_settings *s, int argc, char **argv)
 	if (interrupt_pending()) {
 		rc = interrupted(s, result);
 	} else {
-		noise_print(&report, prealloc_out(s));
+		if (!rc)
+			noise_print(&report, prealloc_out(s));
 		rc = finish(s, result, rc, &err);
 	}
 	result_destroy(result);

@@ -41,7 +41,7 @@ static json_t *threads_json(const struct prealloc_result *r)
 static const char *failure_name(const struct prealloc_sample *s)
 {
 	static const char *const names[] = {
-		[PREALLOC_FINE] = NULL,
+		[PREALLOC_FINE] = "",
 		[PREALLOC_BUS] = "sigbus",
 		[PREALLOC_FAULT] = "efault",
 		[PREALLOC_POISON] = "poison",
@@ -65,6 +65,20 @@ static void explain_nulls(const struct prealloc_sample *s,
 		result_warn_null(result, "finish_spread_ms",
 				 "fewer than two threads");
 	}
+}
+
+static json_t *failure_json(const struct prealloc_sample *s,
+			    struct result *result)
+{
+	if (!s->failure[0])
+		return json_null();
+	if (s->unmapped)
+		result_warn_null(result, "failure.offset",
+				 "there was no mapping");
+	return json_pack("{s:s, s:o, s:o}", "how", failure_name(s), "offset",
+			 s->unmapped ? json_null()
+				     : integer(s->result.failed_offset),
+			 "sentence", result_string(s->failure));
 }
 
 json_t *prealloc_sample_json(const struct prealloc_sample *s,
@@ -92,15 +106,7 @@ json_t *prealloc_sample_json(const struct prealloc_sample *s,
 		(json_int_t)r->major_faults, "per_thread", threads_json(r));
 
 	explain_nulls(s, result);
-	json_object_set_new(o, "failure",
-			    failure_name(s) ? json_string(failure_name(s))
-					    : json_null());
-	json_object_set_new(o, "failed_offset",
-			    r->failure ? integer(r->failed_offset)
-				       : json_null());
-	json_object_set_new(o, "reason",
-			    s->failure[0] ? result_string(s->failure)
-					  : json_null());
+	json_object_set_new(o, "failure", failure_json(s, result));
 	return o;
 }
 

@@ -48,7 +48,7 @@ static void derive(struct prealloc_sample *s)
 }
 
 /* Pages that could not be had are a finding; all else is not. */
-static int run(const struct backing *b, struct prealloc_sample *s,
+static int run(const struct backing *b, bool reserve, struct prealloc_sample *s,
 	       struct error *err)
 {
 	const struct prealloc_range range = {
@@ -59,6 +59,8 @@ static int run(const struct backing *b, struct prealloc_sample *s,
 		.touch_bytes =
 			s->backing == BACKING_THP ? TOUCH_BYTES : b->page_bytes,
 		.pooled = backing_is_pooled(s->backing, b->page_bytes),
+		.promised =
+			reserve && backing_is_pooled(s->backing, b->page_bytes),
 		.fd = b->fd,
 	};
 	struct error why = { "" };
@@ -104,7 +106,7 @@ int prealloc_measure(const struct backing_params *params,
 	}
 	if (rc)
 		return error_set(err, rc, "%s", why.text);
-	rc = run(&b, &s, err);
+	rc = run(&b, params->reserve, &s, err);
 	backing_destroy(&b);
 	if (rc)
 		prealloc_sample_exit(&s);
