@@ -34,6 +34,7 @@ struct prealloc_job {
 	struct prealloc_range range;
 	uint64_t nr_pages;
 	bool populate; /* else touch */
+	bool allocate; /* before that: in the file, then in the mapping */
 	bool in_background; /* the caller does not help */
 	uint64_t start_ns, created_ns;
 
