@@ -103,6 +103,10 @@ void machine_set_stopped(struct machine *m, enum run_state run);
 /* load.c: boot information, control area, image, entry point. */
 int machine_load_guest(struct machine *m, struct error *err);
 
+/* prealloc.c: by m->params->prealloc_how; -EOPNOTSUPP if the host has too
+ * little, and what is missing. */
+int machine_prealloc(struct machine *m, struct error *err);
+
 /* commands.c */
 extern const struct qmp_command machine_commands[];
 

@@ -244,6 +244,44 @@ rc=$?
 	any(.warnings[]; startswith("interrupted after"))'
 result $? "Ctrl-C: exit code 130, what was finished is in the result ($rc)"
 
+# rss ARG... - resident MiB of a machine of 64 MiB that has not run yet.
+rss()
+{
+	local pid kib
+
+	"$vmferry" vmm --ram 64M --paused --qmp "unix:$dir/vmm.sock" "$@" \
+		>"$dir/out" 2>"$dir/err" </dev/null &
+	pid=$!
+	until [ -S "$dir/vmm.sock" ] || ! kill -0 $pid 2>/dev/null; do
+		sleep 0.05
+	done
+	kib=$(sed -n 's/^VmRSS:[[:blank:]]*\([0-9]*\) kB/\1/p' /proc/$pid/status)
+	kill $pid
+	wait $pid
+	echo $((kib >> 10))
+}
+
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	without=$(rss)
+	for method in on split; do
+		with=$(rss --prealloc $method --prealloc-threads 3)
+		[ "$((with - without))" -ge 56 ]
+		result $? "a machine, --prealloc $method: $without, $with MiB"
+	done
+	run migrate --ram 64M --backing memfd --prealloc on \
+		--prealloc-threads 2 --workload wss=16M,rate=10M --before 200ms \
+		--after 100ms --json "$dir/r.json"
+	[ "$rc" -eq 0 ] && is '.params.prealloc == "on" and
+		.params.prealloc_threads == 2 and .verdict == "pass"'
+	result $? "a migration into preallocated memory is clean ($rc $err $(tail -n 3 "$dir/out"))"
+	run migrate --prealloc-threads 2
+	[ "$rc" -eq 2 ] && grep -q 'goes with --prealloc' "$dir/err"
+	result $? "threads for nothing are refused"
+	run migrate --vmm qemu --prealloc even
+	[ "$rc" -eq 2 ] && grep -q 'QEMU has its own way' "$dir/err"
+	result $? "QEMU's way is its own"
+fi
+
 clean
 result $? "nothing is left behind"
 finish
