@@ -274,6 +274,7 @@ static void unmake(struct machine *m)
 {
 	if (m->qmp)
 		migration_exit(m);
+	machine_prealloc_end(m);
 	vm_destroy(m->vm);
 	serial_port_close(m);
 	if (m->listen_fd >= 0)

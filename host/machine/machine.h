@@ -22,6 +22,8 @@ struct machine_params {
 	const char *backing_path; /* of BACKING_FILE */
 	bool prealloc; /* all of RAM is there before the guest runs */
 	struct prealloc_config prealloc_how;
+	/* Only begin to, where a guest is to come in: while it arrives. */
+	bool prealloc_async;
 	bool handover; /* incoming: RAM comes by descriptor */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */

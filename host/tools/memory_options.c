@@ -11,11 +11,12 @@
 
 const char *const memory_dirty_logs[] = { "bitmap", "ring", NULL };
 
-const char *const memory_preallocs[] = { "off",	 "on",	     "serial", "split",
-					 "even", "populate", "best",   NULL };
+const char *const memory_preallocs[] = { "off",	     "on",    "async",
+					 "serial",   "split", "even",
+					 "populate", "best",  NULL };
 
 enum { DIRTY_BITMAP, DIRTY_RING };
-enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_FIRST_METHOD };
+enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_ASYNC, PREALLOC_FIRST_METHOD };
 
 static int parse_backing(const char *text, struct drive_memory *m,
 			 struct error *err)
@@ -109,6 +110,11 @@ struct prealloc_config memory_prealloc(const struct memory_choice *c)
 							 PREALLOC_FIRST_METHOD),
 		.nr_threads = (unsigned int)c->prealloc_threads,
 	};
+}
+
+bool memory_prealloc_async(const struct memory_choice *c)
+{
+	return c->prealloc == PREALLOC_ASYNC;
 }
 
 void memory_params(const struct memory_choice *c, json_t *params)

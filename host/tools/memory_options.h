@@ -24,7 +24,7 @@ struct memory_choice {
 };
 
 extern const char *const memory_dirty_logs[];
-/* off, on (best), and the methods of prealloc/prealloc.h in its order. */
+/* off, on (best), async, and the methods of prealloc/prealloc.h in its order. */
 extern const char *const memory_preallocs[];
 
 /* Rows of an option table; @at gives the offset of a field of the choice. */
@@ -53,7 +53,8 @@ extern const char *const memory_preallocs[];
 		  at(prealloc),                                                         \
 		  "WAY",                                                                \
 		  "have all of RAM there before the guest runs, or before it\n"         \
-		  "arrives: off (default), on (best), or a method of\n"                 \
+		  "arrives: off (default), on (best), async (on, but a target\n"        \
+		  "goes on with it while it receives), or a method of\n"                \
 		  "'vmferry prealloc': serial, split, even, populate, best",            \
 		  0,                                                                    \
 		  0,                                                                    \
@@ -84,6 +85,8 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 
 /* How the mini VMM is to do that, unless it is off. */
 struct prealloc_config memory_prealloc(const struct memory_choice *c);
+
+bool memory_prealloc_async(const struct memory_choice *c);
 
 /* Adds the resolved choice to `params`. */
 void memory_params(const struct memory_choice *c, json_t *params);

@@ -268,12 +268,15 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 		[ "$((with - without))" -ge 56 ]
 		result $? "a machine, --prealloc $method: $without, $with MiB"
 	done
-	run migrate --ram 64M --backing memfd --prealloc on \
-		--prealloc-threads 2 --workload wss=16M,rate=10M --before 200ms \
-		--after 100ms --json "$dir/r.json"
-	[ "$rc" -eq 0 ] && is '.params.prealloc == "on" and
-		.params.prealloc_threads == 2 and .verdict == "pass"'
-	result $? "a migration into preallocated memory is clean ($rc $err $(tail -n 3 "$dir/out"))"
+	for when in on async; do
+		run migrate --ram 64M --backing memfd --prealloc $when \
+			--prealloc-threads 2 --workload wss=16M,rate=10M \
+			--before 200ms --after 100ms --json "$dir/r.json"
+		[ "$rc" -eq 0 ] && is '.params.prealloc_threads == 2 and
+			.params.prealloc == "'$when'" and .verdict == "pass"'
+		result $? "a migration into preallocated memory ($when) is clean" \
+			"($rc $err $(tail -n 3 "$dir/out"))"
+	done
 	run migrate --prealloc-threads 2
 	[ "$rc" -eq 2 ] && grep -q 'goes with --prealloc' "$dir/err"
 	result $? "threads for nothing are refused"
