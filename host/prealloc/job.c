@@ -141,10 +141,9 @@ int job_create(const struct prealloc_config *config,
 
 	if (rc)
 		return rc;
-	job = aligned_alloc(JOB_LINE, sizeof(*job));
+	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	memset(job, 0, sizeof(*job));
 	job->config = *config;
 	job->range = *range;
 	job->in_background = in_background;
