@@ -232,7 +232,7 @@ if unshare -m mount -t tmpfs -o size=1m none "$dir/small" 2>/dev/null; then
 			--ram 16M --backing "file:$dir/small" --method $method \
 			--json "$dir/r.json" >"$dir/out" 2>"$dir/err"
 		[ $? -eq 1 ] && grep -q 'file system lacks 8 MiB' "$dir/err" &&
-			is '.samples[0].mapped_bytes == 8388608'
+			is '.samples[0].mapped_bytes | . > 0 and . <= 8388608'
 		result $? "a file system that is full, $method ($(cat "$dir/err"))"
 	done
 fi
