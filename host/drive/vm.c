@@ -3,6 +3,7 @@
 #include "drive/vm.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +25,9 @@
 #include "qmp/client.h"
 
 #define QMP_TIMEOUT_MS 20000
+/* A machine whose own hypervisor backs memory on first touch takes seconds a
+ * GiB for it, more if it is busy. */
+#define PREALLOC_TIMEOUT_MS_PER_GIB 20000
 #define QUIT_TIMEOUT_MS 3000
 
 /* Exit code by which a vmferry says that this host cannot do it. */
@@ -195,6 +199,16 @@ static int pair(int fd[2], struct error *err)
 			 strerror(errno));
 }
 
+/* The greeting comes when all of RAM is there. */
+static int start_timeout_ms(const struct drive_vm_params *params)
+{
+	uint64_t gib = (params->ram_bytes >> 30) + 1, more = 0;
+
+	if (params->memory.prealloc)
+		more = gib * PREALLOC_TIMEOUT_MS_PER_GIB;
+	return more < INT_MAX / 2 ? QMP_TIMEOUT_MS + (int)more : INT_MAX;
+}
+
 int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		   struct error *err)
 {
@@ -229,7 +243,8 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		drive_vm_stop(vm);
 		return rc;
 	}
-	rc = qmp_client_connect(qmp[0], QMP_TIMEOUT_MS, &vm->qmp, &why);
+	rc = qmp_client_connect(qmp[0], start_timeout_ms(params), &vm->qmp,
+				&why);
 	if (rc) {
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);

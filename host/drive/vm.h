@@ -42,7 +42,8 @@ struct drive_memory {
 	enum backing_kind kind;
 	const char *path; /* of BACKING_FILE */
 	uint64_t page_bytes;
-	bool prealloc;
+	const char *prealloc; /* "on", or a method (mini); NULL = off */
+	unsigned int prealloc_threads; /* 0 = as many as the VMM likes */
 	bool ring; /* dirty ring instead of the bitmap */
 	bool handover; /* a target: it comes from the source */
 };

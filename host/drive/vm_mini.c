@@ -31,7 +31,9 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	if (m->handover)
 		drive_args_add(a, "--handover");
 	else if (m->prealloc)
-		drive_args_add(a, "--prealloc=on");
+		drive_args_add(a, "--prealloc=%s", m->prealloc);
+	if (!m->handover && m->prealloc_threads)
+		drive_args_add(a, "--prealloc-threads=%u", m->prealloc_threads);
 	if (m->ring)
 		drive_args_add(a, "--dirty=ring");
 	drive_args_add(a, "--qmp=fd:%d", qmp_fd);

@@ -27,12 +27,17 @@ static bool is_kvm(const struct drive_vm_params *p)
 static bool add_memory(struct drive_args *a, const struct drive_vm_params *p)
 {
 	const struct drive_memory *m = &p->memory;
-	const char *prealloc = m->prealloc ? ",prealloc=on" : "";
-	char size[32], huge[64] = "";
+	char size[32], huge[64] = "", prealloc[64] = "";
+	int n = 0;
 
 	if (m->kind == BACKING_THP && !m->prealloc)
 		return false;
 	snprintf(size, sizeof(size), "size=%" PRIu64, p->ram_bytes);
+	if (m->prealloc)
+		n = snprintf(prealloc, sizeof(prealloc), ",prealloc=on");
+	if (m->prealloc && m->prealloc_threads)
+		snprintf(prealloc + n, sizeof(prealloc) - (size_t)n,
+			 ",prealloc-threads=%u", m->prealloc_threads);
 	if (backing_is_pooled(m->kind, m->page_bytes))
 		snprintf(huge, sizeof(huge), ",hugetlb=on,hugetlbsize=%" PRIu64,
 			 m->page_bytes);

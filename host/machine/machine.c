@@ -243,7 +243,6 @@ static int make(struct machine *m, struct error *err)
 		.backing = p->backing,
 		.page_bytes = p->page_bytes,
 		.path = p->backing_path,
-		.prealloc = p->prealloc,
 		.awaited = p->handover,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
@@ -258,6 +257,8 @@ static int make(struct machine *m, struct error *err)
 	if (rc)
 		return error_set(err, rc, "cannot start: %s", strerror(-rc));
 	rc = vm_create(&params, &m->vm, err);
+	if (!rc && p->prealloc && !p->handover)
+		rc = machine_prealloc(m, err);
 	if (!rc)
 		rc = bad_address(serial_port_open(m, err));
 	if (!rc && !p->incoming)
@@ -273,6 +274,7 @@ static void unmake(struct machine *m)
 {
 	if (m->qmp)
 		migration_exit(m);
+	machine_prealloc_end(m);
 	vm_destroy(m->vm);
 	serial_port_close(m);
 	if (m->listen_fd >= 0)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "prealloc/prealloc.h"
 #include "vmm/guestmem.h"
 
 struct machine_params {
@@ -19,7 +20,10 @@ struct machine_params {
 	enum backing_kind backing;
 	uint64_t page_bytes; /* 0 = the backing's own */
 	const char *backing_path; /* of BACKING_FILE */
-	bool prealloc;
+	bool prealloc; /* all of RAM is there before the guest runs */
+	struct prealloc_config prealloc_how;
+	/* Only begin to, where a guest is to come in: while it arrives. */
+	bool prealloc_async;
 	bool handover; /* incoming: RAM comes by descriptor */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */

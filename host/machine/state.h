@@ -61,6 +61,8 @@ struct machine {
 	struct qmp_server *qmp;
 	int listen_fd; /* incoming, watched by the loop; -1 */
 	int signal_fd;
+	/* Under way in the background, by region; NULL = none. */
+	struct prealloc_job *prealloc[GUESTMEM_MAX_REGIONS];
 	bool serves_qmp; /* the socket file is ours */
 
 	pthread_mutex_t lock; /* for everything below */
@@ -102,6 +104,12 @@ void machine_set_stopped(struct machine *m, enum run_state run);
 
 /* load.c: boot information, control area, image, entry point. */
 int machine_load_guest(struct machine *m, struct error *err);
+
+/* prealloc.c: by m->params->prealloc_how; -EOPNOTSUPP if the host has too
+ * little, and what is missing. */
+int machine_prealloc(struct machine *m, struct error *err);
+/* Ends what goes on in the background; before the memory goes. */
+void machine_prealloc_end(struct machine *m);
 
 /* commands.c */
 extern const struct qmp_command machine_commands[];

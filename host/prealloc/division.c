@@ -2,10 +2,7 @@
 /* Shares and chunks. */
 #include "prealloc/division.h"
 
-#define CHUNK_MAX_BYTES (16ull << 20)
-#define CHUNK_MIN_BYTES (2ull << 20)
-/* Chunks a thread: the wait at the end is at most one in so many. */
-#define CHUNKS_A_THREAD 16u
+#define CHUNK_BYTES (2ull << 20)
 
 struct division division_split(uint64_t nr_pages, unsigned int nr_shares,
 			       unsigned int index)
@@ -29,17 +26,7 @@ struct division division_even(uint64_t nr_pages, unsigned int nr_shares,
 	};
 }
 
-uint64_t division_chunk_pages(uint64_t nr_pages, uint64_t page_bytes,
-			      unsigned int nr_threads)
+uint64_t division_chunk_pages(uint64_t page_bytes)
 {
-	uint64_t bytes = nr_pages / ((uint64_t)nr_threads * CHUNKS_A_THREAD) *
-			 page_bytes;
-
-	if (bytes > CHUNK_MAX_BYTES)
-		bytes = CHUNK_MAX_BYTES;
-	/* Whole page tables: two threads should not share one. */
-	bytes -= bytes % CHUNK_MIN_BYTES;
-	if (bytes < CHUNK_MIN_BYTES)
-		bytes = CHUNK_MIN_BYTES;
-	return bytes > page_bytes ? bytes / page_bytes : 1;
+	return page_bytes < CHUNK_BYTES ? CHUNK_BYTES / page_bytes : 1;
 }

@@ -17,13 +17,11 @@ struct division division_split(uint64_t nr_pages, unsigned int nr_shares,
 struct division division_even(uint64_t nr_pages, unsigned int nr_shares,
 			      unsigned int index);
 
-/**
- * division_chunk_pages() - pages that a thread takes at a time from a counter.
- *
- * Large enough that a system call does not show, small enough that the last
- * one to finish does not either.
+/*
+ * Pages that a thread takes at a time from a counter: a page table's worth, so
+ * that no two threads share one, and what was just cleared is still in a cache
+ * when it is mapped; or one, if that is more.
  */
-uint64_t division_chunk_pages(uint64_t nr_pages, uint64_t page_bytes,
-			      unsigned int nr_threads);
+uint64_t division_chunk_pages(uint64_t page_bytes);
 
 #endif

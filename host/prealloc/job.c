@@ -3,9 +3,10 @@
 #include "prealloc/job.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/clock.h"
 #include "prealloc/division.h"
@@ -94,8 +95,7 @@ static int make_shares(struct prealloc_job *job)
 	if (!job->share)
 		return -ENOMEM;
 	job->nr_shares = nr;
-	job->chunk_pages = division_chunk_pages(
-		job->nr_pages, job->range.page_bytes, job->nr_workers);
+	job->chunk_pages = division_chunk_pages(job->range.page_bytes);
 	for (i = 0; i < nr; i++) {
 		d = division_even(job->nr_pages, nr, i);
 		atomic_init(&job->share[i].next, 0);
@@ -124,6 +124,14 @@ static int make_workers(struct prealloc_job *job)
 	return 0;
 }
 
+static bool is_tmpfs(const struct prealloc_range *range)
+{
+	struct statfs fs;
+
+	return range->fd >= 0 && !fstatfs(range->fd, &fs) &&
+	       fs.f_type == TMPFS_MAGIC;
+}
+
 int job_create(const struct prealloc_config *config,
 	       const struct prealloc_range *range, bool in_background,
 	       struct prealloc_job **ret_job, struct error *err)
@@ -133,10 +141,9 @@ int job_create(const struct prealloc_config *config,
 
 	if (rc)
 		return rc;
-	job = aligned_alloc(JOB_LINE, sizeof(*job));
+	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	memset(job, 0, sizeof(*job));
 	job->config = *config;
 	job->range = *range;
 	job->in_background = in_background;
@@ -146,6 +153,8 @@ int job_create(const struct prealloc_config *config,
 	job->populate = config->method == PREALLOC_POPULATE ||
 			(config->method == PREALLOC_BEST &&
 			 !config->no_populate && prealloc_can_populate());
+	job->allocate = job->populate && config->method == PREALLOC_BEST &&
+			is_tmpfs(range);
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_cond_init(&job->opened, NULL);
 	rc = choose_nodes(job, err);

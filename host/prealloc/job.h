@@ -13,13 +13,13 @@
 #define JOB_LINE 64u /* of the CPU's cache: no two threads write one */
 
 struct worker {
-	_Alignas(JOB_LINE) struct prealloc_job *job;
-	unsigned int index, share;
-	pthread_t thread;
-	struct prealloc_thread out;
+	_Alignas(JOB_LINE) struct prealloc_thread out;
 	struct sigbus_trap trap;
-	enum prealloc_failure failure;
+	struct prealloc_job *job;
+	pthread_t thread;
 	uint64_t failed_offset;
+	unsigned int index, share;
+	enum prealloc_failure failure;
 	int errnum; /* of MADV_POPULATE_WRITE, positive */
 };
 
@@ -34,6 +34,7 @@ struct prealloc_job {
 	struct prealloc_range range;
 	uint64_t nr_pages;
 	bool populate; /* else touch */
+	bool allocate; /* before that: in the file, then in the mapping */
 	bool in_background; /* the caller does not help */
 	uint64_t start_ns, created_ns;
 
@@ -51,10 +52,11 @@ struct prealloc_job {
 	pthread_cond_t opened;
 	bool open; /* by lock: the gate */
 
-	_Alignas(JOB_LINE) atomic_bool stop, was_cancelled;
-	atomic_uint nr_at_work;
+	/* Written once a chunk at most: no line of its own. */
 	atomic_uint_fast64_t skip_below; /* page */
-	_Alignas(JOB_LINE) atomic_uint_fast64_t mapped_pages; /* progress */
+	atomic_uint_fast64_t mapped_pages; /* progress */
+	atomic_uint nr_at_work;
+	atomic_bool stop, was_cancelled;
 };
 
 /* Checks and plans; no thread yet. 0 or -errno with a sentence. */

@@ -83,9 +83,10 @@ void prealloc_skip_below(struct prealloc_job *job, uint64_t offset)
 void prealloc_poll(const struct prealloc_job *job,
 		   struct prealloc_progress *ret)
 {
+	/* In this order: with done the sum is the last one. */
+	ret->done = !atomic_load(&job->nr_at_work);
 	ret->mapped_bytes =
 		atomic_load(&job->mapped_pages) * job->range.page_bytes;
-	ret->done = !atomic_load(&job->nr_at_work);
 }
 
 void prealloc_stop(struct prealloc_job *job)

@@ -55,7 +55,8 @@ struct prealloc_range {
 	uint64_t bytes; /* whole pages */
 	uint64_t page_bytes; /* what is divided among the threads */
 	uint64_t touch_bytes; /* a touch every so many: divides @page_bytes */
-	bool pooled; /* hugetlb: the remedy is a larger pool */
+	bool pooled; /* hugetlb: the remedy is a larger pool... */
+	bool promised; /* ...unless it was reserved when it was mapped */
 	int fd; /* that backs it from offset 0, for the remedy; -1 = none */
 };
 

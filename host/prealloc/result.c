@@ -28,22 +28,24 @@ static bool is_cut(const struct prealloc_range *r, uint64_t offset, char *text)
 	return true;
 }
 
-static bool is_full(const struct prealloc_range *r, uint64_t missing,
-		    char *text)
+/* By what the file has, which may be more than what is mapped of it. */
+static bool is_full(const struct prealloc_range *r, char *text)
 {
 	char size[UNITS_TEXT_BYTES];
+	uint64_t has, missing;
 	struct statfs fs;
-	uint64_t open;
+	struct stat st;
 
-	if (r->fd < 0 || r->pooled || fstatfs(r->fd, &fs) || !fs.f_blocks)
+	if (r->fd < 0 || r->pooled || fstat(r->fd, &st) ||
+	    fstatfs(r->fd, &fs) || !fs.f_blocks)
 		return false;
-	open = fs.f_bavail * (uint64_t)fs.f_bsize;
-	if (open >= missing)
-		return false;
-	snprintf(text, REMEDY_BYTES,
-		 "its file system lacks %s: free some, or take another",
-		 units_format_size(size, missing - open));
-	return true;
+	has = (uint64_t)st.st_blocks * 512 + fs.f_bavail * (uint64_t)fs.f_bsize;
+	missing = has < r->bytes ? r->bytes - has : 0;
+	if (missing)
+		snprintf(text, REMEDY_BYTES,
+			 "its file system lacks %s: free some, or take another",
+			 units_format_size(size, missing));
+	return missing;
 }
 
 static void remedy(const struct prealloc_job *job,
@@ -56,9 +58,14 @@ static void remedy(const struct prealloc_job *job,
 	if (ret->failure == PREALLOC_POISON)
 		snprintf(text, REMEDY_BYTES,
 			 "the memory is broken there: see dmesg");
-	else if (is_cut(r, ret->failed_offset, text) ||
-		 is_full(r, missing, text))
+	else if (is_cut(r, ret->failed_offset, text) || is_full(r, text))
 		return;
+	else if (r->promised)
+		snprintf(text, REMEDY_BYTES,
+			 "the pool has them, a limit of the cgroup is in "
+			 "force: raise its hugetlb.%s.max by %s",
+			 r->page_bytes >> 30 ? "1GB" : "2MB",
+			 units_format_size(size, missing));
 	else if (r->pooled)
 		hugepages_remedy(r->page_bytes, missing / r->page_bytes, text);
 	else

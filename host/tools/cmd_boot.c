@@ -216,6 +216,8 @@ static int give_console(const struct settings *s)
 		.page_bytes = memory->page_bytes,
 		.backing_path = memory->path,
 		.prealloc = memory->prealloc,
+		.prealloc_how = memory_prealloc(&s->common.memory),
+		.prealloc_async = memory_prealloc_async(&s->common.memory),
 		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",

@@ -87,6 +87,8 @@ int cmd_vmm(int argc, char **argv)
 		.page_bytes = s.memory.memory.page_bytes,
 		.backing_path = s.memory.memory.path,
 		.prealloc = s.memory.memory.prealloc,
+		.prealloc_how = memory_prealloc(&s.memory),
+		.prealloc_async = memory_prealloc_async(&s.memory),
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,

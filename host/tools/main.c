@@ -15,6 +15,8 @@ static const struct {
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
 	{ "migrate", cmd_migrate, "migrate a running guest and verify it" },
+	{ "prealloc", cmd_prealloc,
+	  "map memory ahead of a guest, and measure it" },
 	{ "vmm", cmd_vmm, "the mini VMM itself, a process to drive by QMP" },
 };
 

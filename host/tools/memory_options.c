@@ -11,7 +11,12 @@
 
 const char *const memory_dirty_logs[] = { "bitmap", "ring", NULL };
 
+const char *const memory_preallocs[] = { "off",	     "on",    "async",
+					 "serial",   "split", "even",
+					 "populate", "best",  NULL };
+
 enum { DIRTY_BITMAP, DIRTY_RING };
+enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_ASYNC, PREALLOC_FIRST_METHOD };
 
 static int parse_backing(const char *text, struct drive_memory *m,
 			 struct error *err)
@@ -52,6 +57,10 @@ static int check_qemu(const struct memory_choice *c, const char *accel,
 				 "with QEMU --backing file:PATH names a "
 				 "folder, without a comma: a file elsewhere "
 				 "it would leave behind");
+	if (c->prealloc > PREALLOC_ON)
+		return error_set(err, -EINVAL,
+				 "QEMU has its own way to preallocate: "
+				 "--prealloc on");
 	if (m->ring && strcmp(accel, "kvm"))
 		return error_set(err, -EINVAL,
 				 "--dirty ring is KVM's: --accel %s has none",
@@ -68,11 +77,15 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 
 	*m = (struct drive_memory){
 		.kind = qemu_accel ? BACKING_THP : BACKING_ANON,
-		.prealloc = c->prealloc,
+		.prealloc = c->prealloc ? memory_preallocs[c->prealloc] : NULL,
+		.prealloc_threads = (unsigned int)c->prealloc_threads,
 		.ring = c->dirty == DIRTY_RING,
 	};
 	if (c->backing)
 		rc = parse_backing(c->backing, m, err);
+	if (!rc && c->prealloc_threads && !c->prealloc)
+		rc = error_set(err, -EINVAL,
+			       "--prealloc-threads goes with --prealloc on");
 	if (!rc && qemu_accel)
 		rc = check_qemu(c, qemu_accel, err);
 	if (rc)
@@ -87,6 +100,23 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 	return rc;
 }
 
+struct prealloc_config memory_prealloc(const struct memory_choice *c)
+{
+	return (struct prealloc_config){
+		.method =
+			c->prealloc < PREALLOC_FIRST_METHOD
+				? PREALLOC_BEST
+				: (enum prealloc_method)(c->prealloc -
+							 PREALLOC_FIRST_METHOD),
+		.nr_threads = (unsigned int)c->prealloc_threads,
+	};
+}
+
+bool memory_prealloc_async(const struct memory_choice *c)
+{
+	return c->prealloc == PREALLOC_ASYNC;
+}
+
 void memory_params(const struct memory_choice *c, json_t *params)
 {
 	const struct drive_memory *m = &c->memory;
@@ -96,7 +126,13 @@ void memory_params(const struct memory_choice *c, json_t *params)
 	json_object_set_new(params, "backing_path", result_string(m->path));
 	json_object_set_new(params, "page_bytes",
 			    json_integer((json_int_t)m->page_bytes));
-	json_object_set_new(params, "prealloc", json_boolean(m->prealloc));
+	json_object_set_new(params, "prealloc",
+			    json_string(memory_preallocs[c->prealloc]));
+	json_object_set_new(
+		params, "prealloc_threads",
+		c->prealloc_threads
+			? json_integer((json_int_t)c->prealloc_threads)
+			: json_null());
 	json_object_set_new(params, "dirty",
 			    json_string(memory_dirty_logs[m->ring]));
 }

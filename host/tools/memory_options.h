@@ -9,12 +9,14 @@
 
 #include "base/error.h"
 #include "drive/vm.h"
+#include "prealloc/prealloc.h"
 #include "tools/options.h"
 
 struct memory_choice {
 	const char *backing; /* KIND, or file:PATH; NULL = the default */
 	uint64_t page_bytes; /* 0 = the backing's own */
-	bool prealloc;
+	unsigned int prealloc; /* index into memory_preallocs */
+	uint64_t prealloc_threads; /* 0 = auto */
 	unsigned int dirty; /* index into memory_dirty_logs */
 
 	/* Resolved. */
@@ -22,6 +24,8 @@ struct memory_choice {
 };
 
 extern const char *const memory_dirty_logs[];
+/* off, on (best), async, and the methods of prealloc/prealloc.h in its order. */
+extern const char *const memory_preallocs[];
 
 /* Rows of an option table; @at gives the offset of a field of the choice. */
 #define MEMORY_OPTIONS(at)                                                              \
@@ -45,12 +49,23 @@ extern const char *const memory_dirty_logs[];
 		  1ull << 30,                                                           \
 		  NULL },                                                               \
 		{ "prealloc",                                                           \
-		  OPTION_ONOFF,                                                         \
+		  OPTION_CHOICE,                                                        \
 		  at(prealloc),                                                         \
-		  "WHEN",                                                               \
-		  "on: touch all of RAM before the guest runs (default off)",           \
+		  "WAY",                                                                \
+		  "have all of RAM there before the guest runs, or before it\n"         \
+		  "arrives: off (default), on (best), async (on, but a target\n"        \
+		  "goes on with it while it receives), or a method of\n"                \
+		  "'vmferry prealloc': serial, split, even, populate, best",            \
 		  0,                                                                    \
 		  0,                                                                    \
+		  memory_preallocs },                                                   \
+		{ "prealloc-threads",                                                   \
+		  OPTION_NUMBER,                                                        \
+		  at(prealloc_threads),                                                 \
+		  "N",                                                                  \
+		  "threads for that (default: CPUs, vCPUs, at most 16)",                \
+		  1,                                                                    \
+		  PREALLOC_MAX_THREADS,                                                 \
 		  NULL },                                                               \
 	{                                                                               \
 		"dirty", OPTION_CHOICE, at(dirty), "LOG",                               \
@@ -67,6 +82,11 @@ extern const char *const memory_dirty_logs[];
  */
 int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 		   uint64_t ram_bytes, struct error *err);
+
+/* How the mini VMM is to do that, unless it is off. */
+struct prealloc_config memory_prealloc(const struct memory_choice *c);
+
+bool memory_prealloc_async(const struct memory_choice *c);
 
 /* Adds the resolved choice to `params`. */
 void memory_params(const struct memory_choice *c, json_t *params);

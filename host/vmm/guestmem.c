@@ -4,27 +4,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/touched.h"
 
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
-
-static int populate(const struct guestmem_region *r, struct error *err)
-{
-	int rc = madvise(r->hva, r->bytes, MADV_POPULATE_WRITE) ? -errno : 0;
-
-	if (rc == -EINVAL)
-		return error_set(err, -EOPNOTSUPP,
-				 "preallocation takes Linux 5.14 "
-				 "(MADV_POPULATE_WRITE)");
-	if (rc)
-		return error_set(err, rc, "cannot preallocate %s: %s", r->name,
-				 strerror(-rc));
-	return 0;
-}
 
 /* Pages that this host cannot give are its lack; a file that cannot be made
  * there is the user's. */
@@ -66,7 +51,7 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 	r->memfd = r->backing.fd;
 	r->page_bytes = p->backing == BACKING_THP ? PAGE : p->page_bytes;
 	r->is_ram = gpa != GUESTMEM_CONTROL_GPA;
-	return p->prealloc && !p->awaited ? populate(r, err) : 0;
+	return 0;
 }
 
 static int check(const struct guestmem_params *p, struct error *err)

@@ -29,7 +29,6 @@ struct guestmem_params {
 	enum backing_kind backing; /* of RAM */
 	uint64_t page_bytes; /* 0 = the backing's own; see backing_check() */
 	const char *path; /* BACKING_FILE: a folder, or a name not taken */
-	bool prealloc; /* all of RAM is there when guestmem_init() returns */
 	bool awaited; /* RAM will be handed over: reserve no page for it */
 };
 
@@ -57,10 +56,9 @@ struct guestmem {
  * guestmem_init() - map RAM and the control area.
  *
  * RAM up to 3 GiB lies at 0, the rest from 4 GiB. The control area is always
- * a memfd of 4 KiB pages: a sampler in another process can map it. Without
- * prealloc nothing is touched: all pages are zero and unpopulated, and RAM may
- * be more than the host has (hugetlb excepted: that is reserved). Left out of
- * core dumps. A file is unlinked before this returns.
+ * a memfd of 4 KiB pages: a sampler in another process can map it. Nothing is
+ * touched: all pages are zero and unpopulated, and RAM may be more than the
+ * host has (hugetlb excepted: that is reserved). Left out of core dumps. A file is unlinked before this returns.
  *
  * Return: 0; -EINVAL for what cannot be meant;
  * -EOPNOTSUPP if this host has no such pages, or not enough of them: @err has

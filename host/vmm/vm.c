@@ -97,7 +97,6 @@ static int create_memory(struct vm *vm, const struct vm_params *p,
 		.backing = p->backing,
 		.page_bytes = p->page_bytes,
 		.path = p->path,
-		.prealloc = p->prealloc,
 		.awaited = p->awaited,
 	};
 	unsigned int i;

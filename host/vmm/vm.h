@@ -56,7 +56,7 @@ struct vm_params {
 	enum backing_kind backing;
 	uint64_t page_bytes;
 	const char *path;
-	bool prealloc, awaited;
+	bool awaited;
 	uint64_t control_bytes;
 	/*
 	 * Dirty log: 0 = KVM's bitmap, else a ring of so many entries a vCPU

@@ -120,7 +120,7 @@ static void test_before_loses(void **state)
 	/* Where the two never run at once (one CPU, valgrind). */
 	if (!w.nr_lost)
 		skip();
-	print_message("%llu of %llu stores lost\n",
+	print_message("# %llu of %llu stores lost\n",
 		      (unsigned long long)w.nr_lost,
 		      (unsigned long long)w.nr_stores);
 }

@@ -19,15 +19,20 @@
 /* argv[1], argv[2]: cmocka's tests take no arguments */
 static const char *docs, *parts;
 
-static json_t *load_schema(void)
+static json_t *load_named(const char *name)
 {
 	char path[512];
 	json_t *schema;
 
-	snprintf(path, sizeof(path), "%s/results.schema.json", docs);
+	snprintf(path, sizeof(path), "%s/%s.schema.json", docs, name);
 	schema = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(schema);
 	return schema;
+}
+
+static json_t *load_schema(void)
+{
+	return load_named("results");
 }
 
 /* @name of {params, sample, noise}, in which every key of a document stands
@@ -205,9 +210,10 @@ static void look_for_keys(const json_t *rule, const char *text)
 
 static void test_documented(void **state)
 {
-	json_t *schema = load_schema();
+	static const char *const names[] = { "results", "prealloc" };
 	char path[512], *text = NULL;
-	size_t room = 0;
+	json_t *schema;
+	size_t room = 0, i;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/results.md", docs);
@@ -215,9 +221,12 @@ static void test_documented(void **state)
 	assert_non_null(f);
 	assert_true(getdelim(&text, &room, '\0', f) > 0);
 	fclose(f);
-	look_for_keys(schema, text);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		schema = load_named(names[i]);
+		look_for_keys(schema, text);
+		json_decref(schema);
+	}
 	free(text);
-	json_decref(schema);
 }
 
 int main(int argc, char **argv)
