@@ -102,7 +102,10 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	set(own, "phase", json_string(migrate_phase_name(s->phase)));
 	set(own, "moments", moments(s));
 	set(own, "rounds", rounds(s));
-	if (m->migration.skip && !m->migration.active)
+	/* The list is whole when the source has let go: "completed" may be
+	 * told while the thread still cleans up. */
+	if (m->migration.skip &&
+	    (!m->migration.active || s->phase >= MIGRATE_COMMITTED))
 		set(own, "skipped-gfns", skip_dirty_gfns(m->migration.skip));
 	if (m->migration.outgoing)
 		set(own, "running-confirmed",
