@@ -14,8 +14,9 @@ bool page_ok(const struct oracle *o, uint64_t gfn, uint64_t visit)
 	return oracle_page_ok(o, gfn, visit, work_page(gfn));
 }
 
-void page_report_bad(struct cpu *cpu, uint64_t gfn, uint64_t visit,
-		     enum abi_found_by found_by)
+__attribute__((cold)) void page_report_bad(struct cpu *cpu, uint64_t gfn,
+					   uint64_t visit,
+					   enum abi_found_by found_by)
 {
 	struct abi_bad_log *log = cpu->bad;
 	struct oracle_finding f;

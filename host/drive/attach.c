@@ -271,14 +271,27 @@ static void stop_workload(struct run *r)
 			 vm->name);
 }
 
+/* A target that was told to wait goes on; but not beside a source that took
+ * the machine back when all was sent already. */
+static void let_run(struct run *r)
+{
+	char status[32] = "";
+
+	if (drive_vm_is_gone(&r->target))
+		return;
+	drive_vm_status(&r->target, status, NULL);
+	if (r->out->completed || !strcmp(status, "inmigrate"))
+		drive_vm_execute(&r->target, "cont", NULL, NULL, NULL);
+}
+
 static void restore(struct attached *a)
 {
 	struct run *r = &a->run;
 	struct error why = { "" };
 
 	set_pending(a, NULL);
-	if (a->held_back && !drive_vm_is_gone(&r->target))
-		drive_vm_execute(&r->target, "cont", NULL, NULL, NULL);
+	if (a->held_back)
+		let_run(r);
 	if (attach_restore(&r->source, &a->source, &why))
 		run_note(r, "not put back at the source: %s", why.text);
 	why.text[0] = '\0';

@@ -217,7 +217,10 @@ static void take_downtime(struct run *r)
 {
 	struct run_sample *o = r->out;
 
-	o->downtime_ms = between(r->stop_ns, r->resume_ns);
+	/* Two readers: on a busy host the later word may be seen first. */
+	o->downtime_ms = r->resume_ns > r->stop_ns
+				 ? between(r->stop_ns, r->resume_ns)
+				 : NAN;
 	if (!r->source.blind && !r->target.blind)
 		return;
 	if (!clock_offset_between(&r->source_clock, &r->target_clock,

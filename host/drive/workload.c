@@ -201,7 +201,7 @@ static int check_wss(const struct workload *w, uint64_t ram_bytes,
 
 static int parse(struct workload *w, char *text, struct error *err)
 {
-	struct said said = { NULL };
+	struct said said = { 0 };
 	char *word;
 	int rc = 0;
 

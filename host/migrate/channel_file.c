@@ -360,6 +360,20 @@ static int open_new(const char *path, char **ret_temporary)
 	return fd;
 }
 
+/* A pipe would let us wait for ever. Return: fd, or -errno. */
+static int open_old(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err)
 {
@@ -367,10 +381,9 @@ int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 	struct file_channel *f;
 	int fd, rc = 0;
 
-	fd = out ? open_new(path, &temporary)
-		 : open(path, O_RDONLY | O_CLOEXEC);
+	fd = out ? open_new(path, &temporary) : open_old(path);
 	if (fd < 0) {
-		rc = out ? fd : -errno;
+		rc = fd;
 		return error_set(err, rc, "cannot %s %s: %s",
 				 out ? "write" : "read", path,
 				 rc == -EINVAL ? "it is no regular file"

@@ -207,7 +207,7 @@ int receivers_collect(struct receivers *rs,
 		      struct error *err)
 {
 	uint64_t now_ns, end_ns = clock_now_ns() + channels->timeout_ns;
-	struct error stranger;
+	struct error stranger = { "" };
 	struct channel *ch;
 	int rc = 0;
 
@@ -219,13 +219,16 @@ int receivers_collect(struct receivers *rs,
 			     : -ETIMEDOUT;
 		if (rc)
 			break;
+		/* Of this one alone. */
 		stranger.text[0] = '\0';
 		rc = take_one(rs, ch, nr_channels, session, &stranger);
-		if (rc == -ENOKEY)
+		if (rc == -ENOKEY) {
 			rc = 0;
-		else if (rc)
-			error_set(err, rc, "%s", stranger.text);
+			stranger.text[0] = '\0';
+		}
 	}
+	if (rc && rc != -ETIMEDOUT && stranger.text[0])
+		error_set(err, rc, "%s", stranger.text);
 	if (rc == -ETIMEDOUT)
 		error_set(err, rc, "%u of %u channels came within %llu ms",
 			  rs->nr + 1, nr_channels,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* vmferry COMMAND: the table of commands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/tools.h"
 
@@ -63,10 +65,23 @@ static void print_help(FILE *f)
 		   "pattern=random,rate=100M,wss=512M\n");
 }
 
+/* Standard descriptors that are closed would be given to sockets. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	fill_standard_descriptors();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

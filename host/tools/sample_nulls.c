@@ -33,7 +33,8 @@ struct why {
 static const struct why reasons[] = {
 	{ "total_ms", "the source never said that it had completed", 0 },
 	{ "setup_ms", "the source never said that it was active", 0 },
-	{ "downtime_ms", "no STOP or no RESUME came", WHY_HELD },
+	{ "downtime_ms", "no STOP or no RESUME came, or they came out of order",
+	  WHY_HELD },
 	{ "blackout_ms", "the workload made no step on both sides",
 	  WHY_HELD | WHY_STEPS | WHY_FAR },
 	{ "guest_gap_ms",

@@ -89,9 +89,10 @@ int guestmem_adopt(struct guestmem *mem, unsigned int index, int fd,
 		rc = map_over(r, fd);
 		if (!rc && dup3(fd, r->memfd, O_CLOEXEC) < 0)
 			rc = -errno;
-		r->adopted = true;
-		error_set(err, rc, "cannot map what came for %s: %s", r->name,
-			  strerror(-rc));
+		r->adopted = !rc;
+		if (rc)
+			error_set(err, rc, "cannot map what came for %s: %s",
+				  r->name, strerror(-rc));
 	}
 	close(fd);
 	return rc;

@@ -113,7 +113,7 @@ static void test_keeps_the_workload(void **state)
 	row.has_workload = true;
 	assert_int_equal(resolve(&row, &attach, NULL), 0);
 	assert_false(attach.keep);
-	row.c = (struct attach_choice){ NULL };
+	row.c = (struct attach_choice){ 0 };
 	row.has_workload = false;
 	assert_int_equal(resolve(&row, &attach, NULL), 0);
 	assert_false(attach.keep);
