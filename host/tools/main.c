@@ -14,6 +14,8 @@ static const struct {
 	{ "boot", cmd_boot, "boot the guest, run its workload, talk to it" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
+	{ "frontier", cmd_frontier,
+	  "the largest dirty rate that meets a downtime limit" },
 	{ "migrate", cmd_migrate, "migrate a running guest and verify it" },
 	{ "vmm", cmd_vmm, "the mini VMM itself, a process to drive by QMP" },
 };
