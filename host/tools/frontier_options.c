@@ -62,11 +62,11 @@ static const struct option_spec frontier_options[] = {
 
 /* Of migrate's, those that are ours here, or that make no sense. */
 static const char *const left_out[] = {
-	"downtime-limit", "before",	    "after", "timeout", "verify",
-	"idle",		  "snapshot",	    "fault", "seed",	"sabotage",
-	"repeat",	  "hops",	    "for",   "ab",	"bundle",
-	"link-rate",	  "link-cut",	    "json",  "dry-run", "progress",
-	"link-stall",	  "link-cut-round",
+	"downtime-limit", "before",   "after",	 "timeout",  "verify",
+	"idle",		  "snapshot", "fault",	 "seed",     "repeat",
+	"hops",		  "for",      "ab",	 "bundle",   "link-rate",
+	"link-cut",	  "json",     "dry-run", "progress", "link-stall",
+	"link-cut-round",
 };
 
 /* The command's own, not a variant's. */

@@ -95,21 +95,18 @@ static void on_progress(void *ctx, const struct run_progress *progress)
 }
 
 /* Nothing is lost where the source goes on as it was. */
-static enum frontier_outcome not_completed(const struct run_sample *s,
-					   const struct run_settings *run)
+static enum frontier_outcome not_completed(const struct run_sample *s)
 {
 	const struct run_integrity *in = &s->source.integrity;
 
 	if (!s->source.checked || !s->source.running || s->two_runners ||
 	    in->findings.nr || in->unlisted || in->contradiction[0])
 		return FRONTIER_WRONG;
-	return s->total_ms * 1e6 >= (double)run->timeout_ns ? FRONTIER_TIMEOUT
-							    : FRONTIER_FAILED;
+	return s->cancelled ? FRONTIER_TIMEOUT : FRONTIER_FAILED;
 }
 
 /* What cannot be measured is not short enough. */
 static enum frontier_outcome judge(const struct frontier *f,
-				   const struct run_settings *run,
 				   const struct run_sample *s)
 {
 	double ms = f->set->figure == FRONTIER_BLACKOUT ? s->blackout_ms
@@ -118,7 +115,7 @@ static enum frontier_outcome judge(const struct frontier *f,
 		      (1 + (double)f->set->tolerance_pct / 100);
 
 	if (!s->completed)
-		return not_completed(s, run);
+		return not_completed(s);
 	if (!run_sample_clean(s))
 		return FRONTIER_WRONG;
 	return !isnan(ms) && ms <= most ? FRONTIER_MET : FRONTIER_LATE;
@@ -137,7 +134,7 @@ static bool on_hop(void *ctx, const struct run_hop *hop)
 	if (c->variant == f->set->variant)
 		common_note_version(&f->set->variant[0].s.common,
 				    hop->sample->vmm_version);
-	f->outcome = judge(f, hop->set, hop->sample);
+	f->outcome = judge(f, hop->sample);
 	result_add_verdict(f->result, f->outcome == FRONTIER_WRONG
 					      ? RESULT_FAIL
 					      : RESULT_PASS);
