@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Does the frontier lie where the link's bandwidth puts it, does no late or
 # damaged migration count, and is wrong use refused?
+# shellcheck disable=SC2016 # jq has its own $
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
