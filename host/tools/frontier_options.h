@@ -3,6 +3,7 @@
 #ifndef VMFERRY_TOOLS_FRONTIER_OPTIONS_H
 #define VMFERRY_TOOLS_FRONTIER_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -45,7 +46,13 @@ struct frontier_settings {
 
 extern const char *const frontier_figures[];
 
+/* Before frontier_parse(). */
 void frontier_defaults(struct frontier_settings *s);
+
+/* options_parse() into struct frontier_settings or, for what a @variant may
+ * have, into struct migrate_settings. */
+int frontier_read_options(int argc, char **argv, void *settings, bool variant,
+			  struct error *err);
 
 /**
  * frontier_parse() - read and check the command line.
