@@ -123,6 +123,7 @@ struct run_memory {
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
+	bool cancelled; /* it took longer than timeout_ns, or by Ctrl-C */
 	bool guest_lost; /* it completed, but the guest is broken */
 	char vmm_version[128]; /* as the source greeted; "" = it never did */
 	char failure[512]; /* why not, or "" */

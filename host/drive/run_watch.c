@@ -241,6 +241,7 @@ static int wait_end(struct run *r, struct error *err)
 	listen_until(r, 0);
 	status = json_string_value(json_object_get(r->source_stats, "status"));
 	r->out->completed = !strcmp(status, "completed");
+	r->out->cancelled = !strcmp(status, "cancelled");
 	return 0;
 }
 

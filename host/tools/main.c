@@ -16,6 +16,8 @@ static const struct {
 	{ "boot", cmd_boot, "boot the guest, run its workload, talk to it" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
+	{ "frontier", cmd_frontier,
+	  "the largest dirty rate that meets a downtime limit" },
 	{ "migrate", cmd_migrate, "migrate a running guest and verify it" },
 	{ "prealloc", cmd_prealloc,
 	  "map memory ahead of a guest, and measure it" },

@@ -15,6 +15,7 @@
 int cmd_boot(int argc, char **argv);
 int cmd_dirty(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_frontier(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_prealloc(int argc, char **argv);
 int cmd_vmm(int argc, char **argv);
