@@ -18,12 +18,9 @@
 #define CPUID_GIB_PAGES (1u << 26)
 
 /* entry.asm starts with these; the four directories are adjacent. */
-uint64_t paging_pml4[ENTRIES]
-	__attribute__((section(".bss.page")));
-uint64_t paging_pdpt[ENTRIES]
-	__attribute__((section(".bss.page")));
-uint64_t paging_pd[4 * ENTRIES]
-	__attribute__((section(".bss.page")));
+uint64_t paging_pml4[ENTRIES] __attribute__((section(".bss.page")));
+uint64_t paging_pdpt[ENTRIES] __attribute__((section(".bss.page")));
+uint64_t paging_pd[4 * ENTRIES] __attribute__((section(".bss.page")));
 
 struct paging_job {
 	uint64_t *next; /* the next free table */

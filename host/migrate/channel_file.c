@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/directory.h"
 #include "migrate/copy.h"
 
 #define BLOCK_MAGIC 0x31464d5662a1ull
@@ -235,21 +236,6 @@ static int file_finish(struct channel *ch)
 	return f->out ? finish_writing(f) : finish_reading(f);
 }
 
-/* The name in its directory survives a crash too. */
-static int sync_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir =
-		slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int rc = fd < 0 || fsync(fd) ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	free(dir);
-	return rc;
-}
-
 static int file_publish(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
@@ -260,7 +246,8 @@ static int file_publish(struct channel *ch)
 		return -errno;
 	free(f->temporary);
 	f->temporary = NULL;
-	return sync_directory(f->path);
+	/* The name survives a crash too. */
+	return directory_sync(f->path);
 }
 
 static void file_explain(struct channel *ch, int rc, struct error *err)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "report/result_priv.h"
 
 static int write_all(int fd, const char *text)
@@ -25,21 +26,6 @@ static int write_all(int fd, const char *text)
 		}
 	}
 	return 0;
-}
-
-/* The folder must be on disk too, or the name may be lost in a crash. */
-static void sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder =
-		slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(folder);
 }
 
 static int write_new(const char *path, const char *text)
@@ -85,7 +71,7 @@ static int replace(const char *path, const char *text)
 		ret = replace_by(path, number, text);
 	while (ret == -EEXIST && ++number < 100);
 	if (!ret)
-		sync_folder(path);
+		directory_sync(path);
 	return ret;
 }
 
