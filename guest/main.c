@@ -63,19 +63,18 @@ static uint32_t count_cpus(const struct boot_info *boot, uint8_t *ids)
 static void start_cpus(const struct boot_info *boot)
 {
 	uint8_t ids[ABI_MAX_VCPUS];
-	uint64_t trampoline = ram_find_trampoline(boot), bytes, areas = 0,
-		 above;
+	uint64_t trampoline = ram_find_trampoline(boot), bytes, areas = 0;
 	uint32_t nr = count_cpus(boot, ids);
 
 	if (!trampoline && nr > 1) {
 		warn("no page below 1 MiB to start other vcpus from");
 		nr = 1;
 	}
-	above = ((uint64_t)image_end + CPU_BYTES - 1) & ~(CPU_BYTES - 1ull);
 	bytes = (nr - 1ull) * CPU_BYTES;
 	if (bytes)
-		areas = rammap_take(&map, bytes, above, ABI_RAM_PRIVATE);
-	if (bytes && (!areas || areas % CPU_BYTES))
+		areas = rammap_take(&map, bytes, CPU_BYTES, (uint64_t)image_end,
+				    ABI_RAM_PRIVATE);
+	if (bytes && !areas)
 		panic("no room for the vCPUs");
 	work_zero_now(areas, bytes);
 	smp_init(ids, nr, areas);

@@ -57,7 +57,7 @@ bool control_create(struct rammap *map, uint64_t above, uint32_t nr_cpus)
 
 	if (brought)
 		return area->bytes >= bytes;
-	gpa = rammap_take(map, bytes, above, ABI_RAM_PRIVATE);
+	gpa = rammap_take(map, bytes, ABI_PAGE_BYTES, above, ABI_RAM_PRIVATE);
 	if (!gpa)
 		return false;
 	area = (struct abi_control *)gpa;

@@ -120,8 +120,8 @@ static void map_high(struct rammap *map, const struct boot_info *boot)
 		top = boot->control_gpa + boot->control_bytes;
 	bytes = paging_high_bytes(top);
 	if (bytes)
-		tables = rammap_take(map, bytes, (uint64_t)image_end,
-				     ABI_RAM_PRIVATE);
+		tables = rammap_take(map, bytes, ABI_PAGE_BYTES,
+				     (uint64_t)image_end, ABI_RAM_PRIVATE);
 	if (bytes && (!tables || tables + bytes > LOW_END))
 		panic("no room for page tables below 4 GiB");
 	paging_map_high(top, tables);

@@ -95,8 +95,8 @@ void rammap_mark(struct rammap *map, uint64_t start, uint64_t end,
 	merge(map);
 }
 
-uint64_t rammap_take(struct rammap *map, uint64_t bytes, uint64_t above,
-		     uint32_t kind)
+uint64_t rammap_take(struct rammap *map, uint64_t bytes, uint64_t align,
+		     uint64_t above, uint32_t kind)
 {
 	uint32_t i;
 
@@ -104,6 +104,7 @@ uint64_t rammap_take(struct rammap *map, uint64_t bytes, uint64_t above,
 		const struct abi_ram_range *r = &map->range[i];
 		uint64_t start = r->gpa > above ? r->gpa : above;
 
+		start = (start + align - 1) & ~(align - 1);
 		if (r->kind != ABI_RAM_FREE || start >= range_end(r) ||
 		    range_end(r) - start < bytes)
 			continue;

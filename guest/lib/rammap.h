@@ -29,12 +29,13 @@ void rammap_mark(struct rammap *map, uint64_t start, uint64_t end,
 /**
  * rammap_take() - find free RAM and mark it.
  * @bytes: whole pages.
+ * @align: of its address; a power of 2, whole pages.
  * @above: lowest address.
  *
  * Return: its address; 0 if there is none.
  */
-uint64_t rammap_take(struct rammap *map, uint64_t bytes, uint64_t above,
-		     uint32_t kind);
+uint64_t rammap_take(struct rammap *map, uint64_t bytes, uint64_t align,
+		     uint64_t above, uint32_t kind);
 
 uint64_t rammap_bytes(const struct rammap *map);
 

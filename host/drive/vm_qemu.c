@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control.h"
 #include "drive/console.h"
@@ -22,6 +23,13 @@ static bool is_kvm(const struct drive_vm_params *p)
 	return !strcmp(p->qemu.accel, "kvm");
 }
 
+/* The kernel promises no more than there is, but for memory that asks for no
+ * promise. */
+static bool is_too_large(uint64_t ram_bytes)
+{
+	return ram_bytes / ABI_PAGE_BYTES > (uint64_t)sysconf(_SC_PHYS_PAGES);
+}
+
 /* Its own RAM is anonymous, and asks for transparent huge pages; all else is a
  * backend of the same size. Returns: is there one? */
 static bool add_memory(struct drive_args *a, const struct drive_vm_params *p)
@@ -30,7 +38,8 @@ static bool add_memory(struct drive_args *a, const struct drive_vm_params *p)
 	char size[32], huge[64] = "", prealloc[64] = "";
 	int n = 0;
 
-	if (m->kind == BACKING_THP && !m->prealloc)
+	if (m->kind == BACKING_THP && !m->prealloc &&
+	    !is_too_large(p->ram_bytes))
 		return false;
 	snprintf(size, sizeof(size), "size=%" PRIu64, p->ram_bytes);
 	if (m->prealloc)
@@ -44,7 +53,7 @@ static bool add_memory(struct drive_args *a, const struct drive_vm_params *p)
 	drive_args_add(a, "-object");
 	if (m->kind == BACKING_THP)
 		drive_args_add(a, "memory-backend-ram,id=ram,%s%s", size,
-			       prealloc);
+			       m->prealloc ? prealloc : ",reserve=off");
 	else if (m->kind == BACKING_FILE)
 		drive_args_add(a,
 			       "memory-backend-file,id=ram,%s,mem-path=%s,"

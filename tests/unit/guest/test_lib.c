@@ -280,10 +280,17 @@ static void test_rammap(void **state)
 	/* Over several ranges and a hole. */
 	rammap_mark(&map, 512 * KIB, 2 * MIB + 4096, ABI_RAM_PRIVATE);
 	check_map(&map, 63 * MIB + 640 * KIB);
-	assert_int_equal(rammap_take(&map, 64 * MIB, 0, ABI_RAM_WORK), 0);
-	assert_int_equal(rammap_take(&map, MIB, 4 * MIB, ABI_RAM_WORK),
+	assert_int_equal(rammap_take(&map, 64 * MIB, 4096, 0, ABI_RAM_WORK), 0);
+	assert_int_equal(rammap_take(&map, MIB, 4096, 4 * MIB, ABI_RAM_WORK),
 			 4 * MIB);
-	assert_int_equal(rammap_take(&map, MIB, 0, ABI_RAM_WORK), 3 * MIB);
+	assert_int_equal(rammap_take(&map, MIB, 4096, 0, ABI_RAM_WORK), 3 * MIB);
+	check_map(&map, 63 * MIB + 640 * KIB);
+	/* What was taken before has left an odd beginning. */
+	assert_int_equal(rammap_take(&map, 4096, 4096, 6 * MIB, ABI_RAM_WORK),
+			 6 * MIB);
+	assert_int_equal(
+		rammap_take(&map, 64 * KIB, 32 * KIB, 6 * MIB, ABI_RAM_WORK),
+		6 * MIB + 32 * KIB);
 	check_map(&map, 63 * MIB + 640 * KIB);
 	rammap_mark(&map, 32 * MIB, 33 * MIB, ABI_RAM_IMAGE);
 	assert_int_equal(rammap_largest(&map, largest, 2), 2);
