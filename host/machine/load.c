@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "vmm/boot_fault.h"
 #include "vmm/loader.h"
 
 static int read_file(const char *path, void **ret_data, size_t *ret_bytes,
@@ -55,6 +56,21 @@ static void preset_control(struct machine *m)
 		strcpy(c->preset, m->params->append);
 }
 
+/* Behind the loader's back. */
+static int spoil(struct machine *m, struct error *err)
+{
+	const char *name = m->params->boot_fault, *words = m->params->append;
+	const struct boot_fault *fault = name ? boot_fault_find(name) : NULL;
+
+	if (!name)
+		return 0;
+	if (!fault)
+		return error_set(err, -EINVAL, "there is no boot fault '%s'",
+				 name);
+	return boot_fault_apply(fault, vm_memory(m->vm), words ? words : "",
+				err);
+}
+
 int machine_load_guest(struct machine *m, struct error *err)
 {
 	const struct guestmem_region *control =
@@ -82,6 +98,8 @@ int machine_load_guest(struct machine *m, struct error *err)
 	}
 	rc = loader_load_pvh(vm_memory(m->vm), elf, bytes, &params, &loaded,
 			     err);
+	if (!rc)
+		rc = spoil(m, err);
 	if (!rc)
 		rc = vm_set_boot(m->vm, loaded.entry_gpa,
 				 loaded.start_info_gpa);

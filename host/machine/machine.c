@@ -207,10 +207,10 @@ static int check_params(const struct machine_params *p, struct error *err)
 		return error_set(err, -EINVAL,
 				 "the guest takes at most %u bytes of words",
 				 ABI_PRESET_BYTES - 1);
-	if (p->incoming && (p->kernel || p->append))
+	if (p->incoming && (p->kernel || p->append || p->boot_fault))
 		return error_set(err, -EINVAL,
 				 "an incoming machine boots nothing: leave "
-				 "out --kernel and --append");
+				 "out --kernel, --append and --boot-fault");
 	if (p->handover && (!p->incoming || p->backing != BACKING_MEMFD))
 		return error_set(err, -EINVAL,
 				 "--handover goes with --incoming and "

@@ -32,6 +32,8 @@ struct machine_params {
 	const char *qmp; /* unix:PATH, tcp:HOST:PORT or fd:N; NULL = none */
 	const char *serial; /* stdio, none, unix:PATH or fd:N; NULL = none */
 	const char *incoming; /* an address to wait at, "defer", or NULL */
+	/* A name of vmm/boot_fault.h: boot data that is wrong; or NULL. */
+	const char *boot_fault;
 	const char *die_at; /* "PHASE" or "round:N": fault injection */
 	bool paused; /* wait for `cont` */
 	const char *version; /* vmferry's */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* vmferry vmm: the mini VMM as a process. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "machine/machine.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
+#include "vmm/boot_fault.h"
 
 struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
+	const char *boot_fault;
 	bool paused, handover;
 };
 
@@ -48,6 +52,10 @@ static const struct option_spec options[] = {
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
 	  "be killed in that phase of a migration (fault injection)", 0, 0,
 	  NULL },
+	{ "boot-fault", OPTION_STRING, AT(boot_fault), "KIND",
+	  "boot with data that is wrong; 'list' names the kinds.\n"
+	  "--append is the guest's command line then",
+	  0, 0, NULL },
 	{ .name = NULL },
 };
 
@@ -60,8 +68,19 @@ static const struct command_help help = {
 		"  vmferry vmm --ram 512M --cpus 2 --serial stdio\n"
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/a.qmp --serial none\n"
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/b.qmp --incoming "
-		"unix:/tmp/m.sock",
+		"unix:/tmp/m.sock\n"
+		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
+		"--append duration=1s",
 };
+
+static int list_faults(void)
+{
+	const struct boot_fault *f;
+
+	for (f = boot_faults; f->name; f++)
+		printf("%-16s %s\n", f->name, f->text);
+	return EXIT_DONE;
+}
 
 int cmd_vmm(int argc, char **argv)
 {
@@ -73,6 +92,14 @@ int cmd_vmm(int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? EXIT_DONE : tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.boot_fault && !strcmp(s.boot_fault, "list"))
+		return list_faults();
+	if (s.boot_fault && !boot_fault_find(s.boot_fault)) {
+		error_set(&err, -EINVAL,
+			  "--boot-fault knows no '%s': 'list' names the kinds",
+			  s.boot_fault);
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	}
 	if (s.ram_bytes % (2ull << 20) || s.base_gpa % (2ull << 20)) {
 		error_set(&err, -EINVAL,
 			  "--ram and --base must be multiples of 2 MiB");
@@ -97,6 +124,7 @@ int cmd_vmm(int argc, char **argv)
 		.serial = s.serial,
 		.incoming = s.incoming,
 		.die_at = s.die_at,
+		.boot_fault = s.boot_fault,
 		.handover = s.handover,
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,

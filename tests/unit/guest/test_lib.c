@@ -283,7 +283,8 @@ static void test_rammap(void **state)
 	assert_int_equal(rammap_take(&map, 64 * MIB, 4096, 0, ABI_RAM_WORK), 0);
 	assert_int_equal(rammap_take(&map, MIB, 4096, 4 * MIB, ABI_RAM_WORK),
 			 4 * MIB);
-	assert_int_equal(rammap_take(&map, MIB, 4096, 0, ABI_RAM_WORK), 3 * MIB);
+	assert_int_equal(rammap_take(&map, MIB, 4096, 0, ABI_RAM_WORK),
+			 3 * MIB);
 	check_map(&map, 63 * MIB + 640 * KIB);
 	/* What was taken before has left an odd beginning. */
 	assert_int_equal(rammap_take(&map, 4096, 4096, 6 * MIB, ABI_RAM_WORK),
