@@ -26,7 +26,8 @@ struct handover {
 	uint8_t code[512];
 	struct pvh_start_info info;
 	struct memmap_entry map[MAP_ENTRIES];
-	char cmdline[BOOT_CMDLINE_BYTES];
+	/* More than the kernel reads, so that it sees when it was cut. */
+	char cmdline[2 * BOOT_CMDLINE_BYTES];
 };
 
 static EFI_SYSTEM_TABLE *system;
