@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/units.h"
 
 #define QUEUE_LINES 64u
 #define PENDING_PERIOD_NS (50 * NSEC_PER_MSEC)
@@ -29,6 +29,8 @@ struct queue {
 struct console {
 	int fd, log_fd;
 	int stop_fd; /* eventfd: the reader shall end */
+	bool has_mode;
+	struct termios mode; /* of the terminal, before us */
 
 	pthread_t reader;
 	pthread_mutex_t lock; /* for everything below */
@@ -197,12 +199,20 @@ int console_create(int fd, const char *log_path, struct console **ret_console,
 	return 0;
 }
 
+void console_set_mode(struct console *c, const struct termios *before)
+{
+	c->mode = *before;
+	c->has_mode = true;
+}
+
 void console_destroy(struct console *c)
 {
 	if (!c)
 		return;
 	eventfd_write(c->stop_fd, 1);
 	pthread_join(c->reader, NULL);
+	if (c->has_mode)
+		tcsetattr(c->fd, TCSANOW, &c->mode);
 	console_free(c);
 }
 
@@ -365,28 +375,4 @@ int console_command(struct console *c, int timeout_ms,
 	if (ret_reply)
 		*ret_reply = reply;
 	return 0;
-}
-
-bool console_number(const struct console_line *line, const char *key,
-		    uint64_t *ret)
-{
-	size_t n = strlen(key);
-	const char *at = line->text;
-	char number[32];
-	size_t len;
-
-	while ((at = strstr(at, key))) {
-		if ((at == line->text || at[-1] == ' ') && at[n] == '=')
-			break;
-		at += n;
-	}
-	if (!at)
-		return false;
-	at += n + 1;
-	len = strcspn(at, " ");
-	if (!len || len >= sizeof(number))
-		return false;
-	memcpy(number, at, len);
-	number[len] = '\0';
-	return !units_parse_u64(number, 0, UINT64_MAX, ret);
 }

@@ -33,13 +33,18 @@ struct console;
 int console_create(int fd, const char *log_path, struct console **ret_console,
 		   struct error *err);
 
+struct termios;
+
+/* A terminal's mode of before, which it gets back in the end. */
+void console_set_mode(struct console *c, const struct termios *before);
+
 /* Ends the reader and closes everything; NULL is fine. */
 void console_destroy(struct console *c);
 
 /**
  * console_open() - talk to the guest whose serial port somebody else serves.
  * @where: unix:PATH, tcp:HOST:PORT, or a path: of a socket or a terminal
- *	(/dev/pts/N), which is put into raw mode.
+ *	(/dev/pts/N), which is in raw mode until console_destroy().
  * @log_path: as in console_create().
  *
  * Return: 0 or -errno, with a sentence.

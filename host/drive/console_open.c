@@ -21,36 +21,41 @@ static bool is_terminal(const char *where)
 }
 
 /* Raw: else what the guest says would be echoed back to it. */
-static int open_terminal(const char *path, int *ret_fd)
+static int open_terminal(const char *path, int *ret_fd,
+			 struct termios *ret_before)
 {
-	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC), rc = 0;
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC), rc;
 	struct termios mode;
 
 	if (fd < 0)
 		return -errno;
-	if (tcgetattr(fd, &mode))
-		rc = -errno;
+	if (tcgetattr(fd, ret_before))
+		goto fail;
+	mode = *ret_before;
 	cfmakeraw(&mode);
-	if (!rc && tcsetattr(fd, TCSANOW, &mode))
-		rc = -errno;
-	if (rc)
-		close(fd);
-	else
-		*ret_fd = fd;
+	if (tcsetattr(fd, TCSANOW, &mode))
+		goto fail;
+	*ret_fd = fd;
+	return 0;
+fail:
+	rc = -errno;
+	close(fd);
 	return rc;
 }
 
 int console_open(const char *where, const char *log_path,
 		 struct console **ret_console, struct error *err)
 {
+	bool terminal = is_terminal(where);
+	struct termios before;
 	char address[256];
 	int fd = -1, rc;
 
 	snprintf(address, sizeof(address), "%s%.*s",
 		 where[0] == '/' ? "unix:" : "", (int)sizeof(address) - 8,
 		 where);
-	if (is_terminal(where)) {
-		rc = open_terminal(where, &fd);
+	if (terminal) {
+		rc = open_terminal(where, &fd, &before);
 		if (rc)
 			error_set(err, rc, "cannot use the terminal %s: %s",
 				  where, strerror(-rc));
@@ -60,6 +65,10 @@ int console_open(const char *where, const char *log_path,
 	if (rc)
 		return rc;
 	rc = console_create(fd, log_path, ret_console, err);
+	if (!rc && terminal)
+		console_set_mode(*ret_console, &before);
+	if (rc && terminal)
+		tcsetattr(fd, TCSANOW, &before);
 	if (rc)
 		close(fd);
 	return rc;

@@ -31,6 +31,9 @@ struct machine_params {
 	const char *append; /* key=value words for the guest; may be NULL */
 	const char *qmp; /* unix:PATH, tcp:HOST:PORT or fd:N; NULL = none */
 	const char *serial; /* stdio, none, unix:PATH or fd:N; NULL = none */
+	/* Somebody's console: what they write waits until the built-in guest
+	 * is ready, and its end powers the guest off. */
+	bool console;
 	const char *incoming; /* an address to wait at, "defer", or NULL */
 	/* A name of vmm/boot_fault.h: boot data that is wrong; or NULL. */
 	const char *boot_fault;

@@ -17,11 +17,37 @@
 /* How long a guest waits for a reader that doesn't keep up. */
 #define STALL_LIMIT_MS 200
 
-/* From a vCPU thread. A reader that is gone or stuck loses output: the guest
- * must not hang on its console. */
-void serial_port_write(void *ctx, const uint8_t *bytes, size_t nr_bytes)
+/* From a vCPU thread, at the end of a line. */
+static void heard_line(struct machine_console *c, int room_fd)
 {
-	struct machine *m = ctx;
+	bool whole = c->nr_heard == sizeof(c->heard);
+
+	c->nr_heard = 0;
+	if (whole && !memcmp(c->heard, "event ready", sizeof(c->heard)))
+		c->ready = true;
+	else if (whole && !memcmp(c->heard, "event panic", sizeof(c->heard)))
+		c->panicked = true;
+	else
+		return;
+	eventfd_write(room_fd, 1);
+}
+
+static void listen_for(struct machine *m, const uint8_t *bytes, size_t nr_bytes)
+{
+	struct machine_console *c = &m->console;
+	size_t i;
+
+	for (i = 0; i < nr_bytes; i++)
+		if (bytes[i] == '\n')
+			heard_line(c, m->room_fd);
+		else if (c->nr_heard < sizeof(c->heard))
+			c->heard[c->nr_heard++] = (char)bytes[i];
+}
+
+/* A reader that is gone or stuck loses output: the guest
+ * must not hang on its console. */
+static void write_out(struct machine *m, const uint8_t *bytes, size_t nr_bytes)
+{
 	struct pollfd pfd = { .fd = m->serial_out_fd, .events = POLLOUT };
 	ssize_t n;
 
@@ -41,11 +67,38 @@ void serial_port_write(void *ctx, const uint8_t *bytes, size_t nr_bytes)
 	}
 }
 
+/* From a vCPU thread. */
+void serial_port_write(void *ctx, const uint8_t *bytes, size_t nr_bytes)
+{
+	struct machine *m = ctx;
+
+	write_out(m, bytes, nr_bytes);
+	if (m->params->console)
+		listen_for(m, bytes, nr_bytes);
+}
+
 void serial_port_room(void *ctx)
 {
 	struct machine *m = ctx;
 
 	eventfd_write(m->room_fd, 1);
+}
+
+static void on_input(void *ctx, int fd, short revents);
+
+/* A full port stops the reading until the guest has made room: what its peer
+ * has written before it went away is not lost. */
+static void watch_input(struct machine *m)
+{
+	bool wanted = m->has_input && !m->nr_pending;
+
+	if (wanted && !m->input_watched)
+		m->input_watched = !qmp_server_add_fd(m->qmp, m->serial_in_fd,
+						      POLLIN, on_input, m);
+	if (!wanted && m->input_watched) {
+		qmp_server_remove_fd(m->qmp, m->serial_in_fd);
+		m->input_watched = false;
+	}
 }
 
 static void push_pending(struct machine *m)
@@ -54,9 +107,7 @@ static void push_pending(struct machine *m)
 
 	m->nr_pending -= n;
 	memmove(m->pending, m->pending + n, m->nr_pending);
-	/* A full port stops the reading until the guest has made room. */
-	qmp_server_modify_fd(m->qmp, m->serial_in_fd,
-			     m->nr_pending ? 0 : POLLIN);
+	watch_input(m);
 }
 
 static void on_room(void *ctx, int fd, short revents)
@@ -65,20 +116,39 @@ static void on_room(void *ctx, int fd, short revents)
 	eventfd_t ignored;
 
 	eventfd_read(fd, &ignored);
-	if (m->serial_in_fd >= 0)
-		push_pending(m);
+	/* Nobody is left to talk to. */
+	if (m->console.panicked && !atomic_flag_test_and_set(&m->ending)) {
+		error_set(&m->failure, 0, "the guest has panicked");
+		qmp_server_stop(m->qmp);
+	}
+	if (m->console.ready && !m->console.begun)
+		m->has_input = m->console.begun = true;
+	push_pending(m);
 }
 
 static void on_peer(void *ctx, int listen_fd, short revents);
+
+/* The end of a console: behind all that was written, as one more line. */
+static void end_console(struct machine *m)
+{
+	static const char line[] = "\npoweroff\n";
+	const char *text = m->console.mid_line ? line : line + 1;
+
+	m->nr_pending = strlen(text);
+	memcpy(m->pending, text, m->nr_pending);
+	push_pending(m);
+}
 
 /* At its end, or gone: else the loop would spin on it. A server waits for the
  * next one; the descriptor keeps its number, since a vCPU may be writing. */
 static void lose_peer(struct machine *m)
 {
-	qmp_server_remove_fd(m->qmp, m->serial_in_fd);
+	m->has_input = false;
+	watch_input(m);
+	if (m->console.ready)
+		end_console(m);
 	if (m->serial_listen_fd < 0)
 		return;
-	m->nr_pending = 0;
 	dup3(m->serial_null_fd, m->serial_in_fd, O_CLOEXEC);
 	qmp_server_add_fd(m->qmp, m->serial_listen_fd, POLLIN, on_peer, m);
 }
@@ -86,16 +156,15 @@ static void lose_peer(struct machine *m)
 static void on_input(void *ctx, int fd, short revents)
 {
 	struct machine *m = ctx;
-	ssize_t n;
+	ssize_t n = read(fd, m->pending, sizeof(m->pending));
 
-	if (m->nr_pending && !(revents & (POLLHUP | POLLERR)))
-		return;
-	n = m->nr_pending ? 0 : read(fd, m->pending, sizeof(m->pending));
 	if (!n || (n < 0 && errno != EINTR && errno != EAGAIN)) {
 		lose_peer(m);
 		return;
 	}
 	m->nr_pending = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		m->console.mid_line = m->pending[n - 1] != '\n';
 	push_pending(m);
 }
 
@@ -110,7 +179,8 @@ static void on_peer(void *ctx, int listen_fd, short revents)
 	qmp_server_remove_fd(m->qmp, listen_fd);
 	dup3(fd, m->serial_in_fd, O_CLOEXEC);
 	close(fd);
-	qmp_server_add_fd(m->qmp, m->serial_in_fd, POLLIN, on_input, m);
+	m->has_input = true;
+	watch_input(m);
 }
 
 /* The address of "ADDRESS,server=on"; false if it is none. */
@@ -166,9 +236,11 @@ int serial_port_open(struct machine *m, struct error *err)
 	}
 	if (!rc)
 		rc = qmp_server_add_fd(m->qmp, m->room_fd, POLLIN, on_room, m);
-	if (!rc)
-		rc = qmp_server_add_fd(m->qmp, m->serial_in_fd, POLLIN,
-				       on_input, m);
+	/* A console's guest must be there first. */
+	m->has_input = !rc && !m->params->console;
+	watch_input(m);
+	if (!rc && m->has_input && !m->input_watched)
+		rc = -ENOMEM;
 	if (rc)
 		error_set(err, rc, "cannot use %s as serial port: %s", where,
 			  strerror(-rc));

@@ -55,6 +55,17 @@ struct migration {
 	struct error error;
 };
 
+/* With params->console. */
+struct machine_console {
+	/* Serial output, by vCPU threads under the serial port's lock: how this
+	 * line begins; and what it has been. */
+	char heard[11];
+	unsigned int nr_heard;
+	atomic_bool ready, panicked;
+	/* The loop's: input is read; its last line has no end yet. */
+	bool begun, mid_line;
+};
+
 struct machine {
 	const struct machine_params *params;
 	struct vm *vm;
@@ -88,6 +99,9 @@ struct machine {
 	/* With `server=on`, else -1: who may talk next; what stands in for
 	 * a peer while there is none. */
 	int serial_listen_fd, serial_null_fd;
+	/* Somebody writes to it; it is watched by the loop now. */
+	bool has_input, input_watched;
+	struct machine_console console;
 	uint8_t pending[512]; /* input that the port had no room for */
 	size_t nr_pending;
 };

@@ -40,7 +40,7 @@ static const struct option_spec options[] = {
 	  0, 0, NULL },
 	{ "console", OPTION_FLAG, AT(console), "",
 	  "give the mini VMM's guest console to this terminal;\n"
-	  "'help' lists commands",
+	  "'help' lists commands, the end of the input powers off",
 	  0, 0, NULL },
 	{ "repeat", OPTION_NUMBER, AT(repeat), "N",
 	  "boots, one after another (default 1)", 1, 1000000, NULL },
@@ -58,7 +58,8 @@ static const struct command_help help = {
 		    "  vmferry boot --firmware uefi --media usb --verify\n"
 		    "  vmferry boot --command 'bench stores'\n"
 		    "  vmferry boot --load guest.snapshot --ram 1G\n"
-		    "  vmferry boot --console",
+		    "  vmferry boot --console\n"
+		    "  echo help | vmferry boot --console",
 };
 
 static const char *const figures[] = {
@@ -221,12 +222,17 @@ static int give_console(const struct settings *s)
 		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",
+		/* Another kernel may never say that it is ready. */
+		.console = !s->common.kernel,
 		.version = VMFERRY_VERSION,
 	};
 	struct error err = { "" };
 	int rc = machine_run(&params, &err);
 
-	return rc ? tools_fail("boot", tools_exit_code(rc), &err) : EXIT_DONE;
+	if (!rc)
+		return EXIT_DONE;
+	return tools_fail("boot",
+			  rc == -EIO ? EXIT_FAILED : tools_exit_code(rc), &err);
 }
 
 /* A terminal needs the machine in this process, and leaves no figures. */

@@ -111,6 +111,11 @@ static int resolve_media(struct machine_choice *c, struct error *err)
 		[MEDIA_USB] = QEMU_USB,
 		[MEDIA_EFI] = QEMU_EFI,
 	};
+	static const char *const takes[] = {
+		[QEMU_PVH] = "kernel",
+		[QEMU_BIOS] = "iso or usb",
+		[QEMU_UEFI] = "iso, usb or efi",
+	};
 
 	if (c->firmware == FIRMWARE_AUTO)
 		c->firmware = FIRMWARE_PVH;
@@ -121,10 +126,10 @@ static int resolve_media(struct machine_choice *c, struct error *err)
 	if (has_firmware(c) != (c->media != MEDIA_KERNEL) ||
 	    (c->media == MEDIA_EFI && c->firmware != FIRMWARE_UEFI))
 		return error_set(err, -EINVAL,
-				 "--firmware %s does not boot --media %s: "
-				 "pvh takes kernel, bios iso or usb, uefi iso, "
-				 "usb or efi",
-				 firmwares[c->firmware], medias[c->media]);
+				 "--firmware %s does not boot --media %s, but "
+				 "%s",
+				 firmwares[c->firmware], medias[c->media],
+				 takes[c->qemu.firmware]);
 	if (has_firmware(c) && !strcmp(c->qemu.machine, "microvm"))
 		return error_set(
 			err, -EINVAL,
@@ -138,6 +143,18 @@ static int resolve_media(struct machine_choice *c, struct error *err)
 	return 0;
 }
 
+/* The first that was given of the options that asks_for_qemu() knows. */
+static const char *qemu_option(const struct machine_choice *c)
+{
+	return c->accel == ACCEL_TCG ? "accel tcg"
+	       : c->machine	     ? "machine"
+	       : c->version	     ? "machine-version"
+	       : c->cpu		     ? "cpu"
+	       : has_firmware(c)     ? "firmware"
+	       : c->binary	     ? "qemu-binary"
+				     : "media";
+}
+
 int machine_resolve(struct machine_choice *c, struct error *err)
 {
 	bool mini = c->vmm == VMM_MINI ||
@@ -145,9 +162,8 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 
 	if (mini && asks_for_qemu(c))
 		return error_set(err, -EINVAL,
-				 "--accel tcg, --machine, --machine-version, "
-				 "--cpu, --firmware, --media and --qemu-binary "
-				 "are for --vmm qemu");
+				 "--%s is for --vmm qemu, not the mini VMM",
+				 qemu_option(c));
 	c->kind = mini ? DRIVE_MINI : DRIVE_QEMU;
 	if (mini) {
 		c->firmware = FIRMWARE_PVH;

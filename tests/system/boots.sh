@@ -195,7 +195,7 @@ refused 'does not boot --media iso' --vmm qemu --media iso
 refused 'does not boot --media efi' --firmware bios --media efi
 refused 'does not boot --media kernel' --firmware bios --media kernel
 refused 'has no disks' --firmware bios --machine microvm
-refused 'for --vmm qemu' --vmm mini --firmware bios
+refused 'firmware is for --vmm qemu' --vmm mini --firmware bios
 refused 'for --firmware pvh' --firmware bios --kernel "$vmferry"
 clean
 result $? "nothing is left"

@@ -48,6 +48,8 @@ refused 2 'cannot be written' migrate --json /nonexistent/r.json
 refused 2 'takes a file' migrate --json ''
 refused 2 'takes a file' doctor --json=
 refused 2 'console is for --vmm mini' boot --vmm qemu --console
+refused 2 'cpu is for --vmm qemu, not' migrate --vmm mini --cpu max
+refused 2 'firmware is for --vmm qemu, not' boot --vmm mini --firmware uefi
 refused 2 'leave out --json' boot --vmm mini --console --json "$dir/r.json"
 refused 2 'is a directory' migrate --json "$dir"
 refused 2 'cannot read --kernel' migrate --kernel /nonexistent
@@ -70,6 +72,25 @@ result $? "SIGTERM ends the mini VMM cleanly"
 spared=
 [ ! -e "$dir/bad.sock" ]
 result $? "its socket is gone"
+
+# console EXPECTED INPUT - what is written before the guest is there
+# reaches it; the end of the input ends it.
+console()
+{
+	local expected=$1 good=0 got
+
+	printf %b "$2" | timeout 60 "$vmferry" boot --console --ram 32M \
+		>"$dir/out" 2>"$dir/err"
+	[ "${PIPESTATUS[1]}" -eq 0 ] || good=1
+	got=$(grep -c '^ok' "$dir/out")
+	[ "$got" = "$expected" ] || good=1
+	result $good "boot --console, $expected replies ($got)"
+}
+# Its own poweroff is one more; with and without an end of the last line.
+console 1 ''
+console 3 'stats\nstats\n'
+console 3 'stats\nhelp'
+console 301 "$(printf 'stats\\n%.0s' {1..300})"
 
 run migrate --dry-run --ram 1G --workload rate=100M
 [ "$rc" -eq 0 ] && jq -e '.ram_bytes == 1073741824 and

@@ -36,12 +36,13 @@ static void expect_ready(struct console *c)
 static void test_terminal(void **state)
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios before, after;
 	struct error err = { "" };
 	struct console *c;
 	char text[64] = "";
 	ssize_t n;
 
-	if (fd < 0 || grantpt(fd) || unlockpt(fd))
+	if (fd < 0 || grantpt(fd) || unlockpt(fd) || tcgetattr(fd, &before))
 		skip();
 	if (console_open(ptsname(fd), NULL, &c, &err))
 		fail_msg("%s", err.text);
@@ -53,7 +54,14 @@ static void test_terminal(void **state)
 	n = read(fd, text, sizeof(text) - 1);
 	assert_true(n > 0);
 	assert_string_equal(text, "stats\n");
+	assert_int_equal(tcgetattr(fd, &after), 0);
+	assert_int_not_equal(after.c_lflag, before.c_lflag);
 	console_destroy(c);
+	/* As it was. */
+	assert_int_equal(tcgetattr(fd, &after), 0);
+	assert_int_equal(after.c_lflag, before.c_lflag);
+	assert_int_equal(after.c_iflag, before.c_iflag);
+	assert_int_equal(after.c_oflag, before.c_oflag);
 	close(fd);
 }
 
