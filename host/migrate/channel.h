@@ -43,7 +43,8 @@ struct channel_ops {
 	 * has been read: is that the end? 0 or -errno.
 	 */
 	int (*finish)(struct channel *ch);
-	/* May be NULL. What was written is valid from now on. 0 or -errno. */
+	/* May be NULL. What was written is valid from now on; on failure it
+	 * isn't. 0 or -errno. */
 	int (*publish)(struct channel *ch);
 	/* May be NULL: the sentence for @rc, which it returned. */
 	void (*explain)(struct channel *ch, int rc, struct error *err);
@@ -76,14 +77,17 @@ int channel_from_fd(int fd, struct channel **ret_channel);
 
 /**
  * channel_open_file() - a one-way channel into or out of a file.
- * @out: write; under a temporary name beside @path until it is published. An
- *	older file of that name is there until then.
+ * @out: write; without a name until it is published. An older snapshot of that
+ *	name is there until then, and replaced; another file is not.
  *
- * Return: 0, -EISDIR, -EINVAL for what is no regular file, or -errno; with a
- * sentence.
+ * Return: 0, -EISDIR, -EINVAL for what is no regular file, -EEXIST for one that
+ * is not replaced, or -errno; with a sentence.
  */
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err);
+/* Would that one replace what has the name @path now (nothing, an older
+ * snapshot, an empty file)? 0, or one of its errors. */
+int channel_may_replace(const char *path);
 /**
  * channel_from_file() - the same on an open regular file, where it stands.
  * @fd: owned by the channel on success, still the caller's on failure.

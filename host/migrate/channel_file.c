@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/directory.h"
+#include "base/new_file.h"
 #include "migrate/copy.h"
 
 #define BLOCK_MAGIC 0x31464d5662a1ull
@@ -40,7 +40,9 @@ struct file_channel {
 	int fd;
 	bool out;
 	atomic_bool down;
-	char *path, *temporary; /* NULL = the descriptor's own */
+	char *path; /* NULL = none is known */
+	struct new_file fresh; /* not published yet: @fd is its */
+	bool is_fresh;
 	uint64_t number; /* of the next block */
 	bool ended; /* read: the empty block has come */
 	bool damaged; /* read: a block was not what it should be, */
@@ -236,18 +238,57 @@ static int file_finish(struct channel *ch)
 	return f->out ? finish_writing(f) : finish_reading(f);
 }
 
+int channel_may_replace(const char *path)
+{
+	uint64_t magic;
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	/* First: opening some things waits, or does something. */
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (!st.st_size)
+		return 0;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, &magic, sizeof(magic));
+	close(fd);
+	return n == sizeof(magic) && le64toh(magic) == BLOCK_MAGIC ? 0
+								   : -EEXIST;
+}
+
 static int file_publish(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
+	int rc;
 
-	if (!f->temporary)
+	if (!f->is_fresh)
 		return 0;
-	if (rename(f->temporary, f->path))
-		return -errno;
-	free(f->temporary);
-	f->temporary = NULL;
-	/* The name survives a crash too. */
-	return directory_sync(f->path);
+	rc = new_file_publish(&f->fresh, false);
+	if (rc == -EEXIST) {
+		/* Another one than when we began, perhaps. */
+		rc = channel_may_replace(f->path);
+		if (!rc)
+			rc = new_file_publish(&f->fresh, true);
+	}
+	return rc;
+}
+
+static const char *why_not(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+		return "it is no regular file";
+	case -EEXIST:
+		return "it is there, and not a snapshot of vmferry's; "
+		       "remove it first";
+	default:
+		return strerrordesc_np(-rc);
+	}
 }
 
 static void file_explain(struct channel *ch, int rc, struct error *err)
@@ -256,8 +297,7 @@ static void file_explain(struct channel *ch, int rc, struct error *err)
 	const char *path = f->path ? f->path : "the file";
 
 	if (f->out)
-		error_set(err, rc, "cannot write %s: %s", path,
-			  strerrordesc_np(-rc));
+		error_set(err, rc, "cannot write %s: %s", path, why_not(rc));
 	else if (f->foreign)
 		error_set(err, rc, "%s is not a snapshot of vmferry's", path);
 	else if (f->damaged)
@@ -284,11 +324,10 @@ static void file_close(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
 
-	/* Not published: nothing of it stays. */
-	if (f->temporary)
-		unlink(f->temporary);
-	close(f->fd);
-	free(f->temporary);
+	if (f->is_fresh)
+		new_file_close(&f->fresh);
+	else
+		close(f->fd);
 	free(f->path);
 	free(f);
 }
@@ -326,27 +365,6 @@ int channel_from_file(int fd, bool out, struct channel **ret_channel)
 	return 0;
 }
 
-/* The name under which it grows, beside the one that it will have. */
-static int open_new(const char *path, char **ret_temporary)
-{
-	char *temporary;
-	struct stat st;
-	int fd;
-
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		fd = -errno;
-		free(temporary);
-		return fd;
-	}
-	*ret_temporary = temporary;
-	return fd;
-}
-
 /* A pipe would let us wait for ever. Return: fd, or -errno. */
 static int open_old(const char *path)
 {
@@ -361,33 +379,38 @@ static int open_old(const char *path)
 	return -EINVAL;
 }
 
+static int open_new(const char *path, struct new_file *ret_file)
+{
+	int rc = channel_may_replace(path);
+
+	return rc ? rc : new_file_open(path, false, ret_file);
+}
+
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err)
 {
-	char *temporary = NULL;
+	struct new_file fresh = { .fd = -1 };
 	struct file_channel *f;
-	int fd, rc = 0;
+	int fd, rc;
 
-	fd = out ? open_new(path, &temporary) : open_old(path);
-	if (fd < 0) {
-		rc = fd;
+	rc = out ? open_new(path, &fresh) : open_old(path);
+	if (rc < 0)
 		return error_set(err, rc, "cannot %s %s: %s",
-				 out ? "write" : "read", path,
-				 rc == -EINVAL ? "it is no regular file"
-					       : strerrordesc_np(-rc));
-	}
+				 out ? "write" : "read", path, why_not(rc));
+	fd = out ? fresh.fd : rc;
 	f = file_new(fd, out);
 	if (f)
 		f->path = strdup(path);
 	if (f && f->path) {
-		f->temporary = temporary;
+		f->fresh = fresh;
+		f->is_fresh = out;
 		*ret_channel = &f->base;
 		return 0;
 	}
-	if (temporary)
-		unlink(temporary);
-	free(temporary);
 	free(f);
-	close(fd);
+	if (out)
+		new_file_close(&fresh);
+	else
+		close(fd);
 	return -ENOMEM;
 }
