@@ -33,6 +33,8 @@ struct channel_ops {
 	 * @timeout_ns.
 	 */
 	int (*wait)(struct channel *ch, uint64_t timeout_ns);
+	/* May be NULL. Has the peer closed its end, whatever is unread? */
+	bool (*gone)(struct channel *ch);
 	/* From any thread: reads find the end from now on; writes go on. */
 	/* May be NULL: then it is as shutdown(). */
 	void (*stop_reading)(struct channel *ch);
@@ -121,6 +123,10 @@ int channel_read_until(struct channel *ch, void *data, size_t bytes,
  * @timeout_ns; always the latter for a kind of channel that cannot tell.
  */
 int channel_wait(struct channel *ch, uint64_t timeout_ns);
+
+/* Has the peer closed its end, or have we? There may be bytes to read. False
+ * for a kind of channel that cannot tell. */
+bool channel_gone(struct channel *ch);
 
 #define CHANNEL_MAX_FDS 16u
 
