@@ -63,18 +63,17 @@ static int open_named(struct new_file *f)
 
 int new_file_open(const char *path, bool named, struct new_file *ret_file)
 {
-	struct new_file f = { .path = strdup(path) };
+	struct new_file *f = ret_file;
 	int rc;
 
-	if (!f.path)
+	*f = (struct new_file){ .fd = -1, .path = strdup(path) };
+	if (!f->path)
 		return -ENOMEM;
-	rc = named ? -EOPNOTSUPP : open_nameless(&f);
+	rc = named ? -EOPNOTSUPP : open_nameless(f);
 	if (rc == -EOPNOTSUPP)
-		rc = open_named(&f);
+		rc = open_named(f);
 	if (rc)
-		free(f.path);
-	else
-		*ret_file = f;
+		free(f->path);
 	return rc;
 }
 

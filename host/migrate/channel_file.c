@@ -21,10 +21,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/new_file.h"
 #include "migrate/copy.h"
+#include "migrate/file_place.h"
 
-#define BLOCK_MAGIC 0x31464d5662a1ull
+#define BLOCK_MAGIC FILE_PLACE_MAGIC
 #define BLOCK_BYTES ((size_t)1 << 20)
 
 struct block_le {
@@ -238,29 +238,6 @@ static int file_finish(struct channel *ch)
 	return f->out ? finish_writing(f) : finish_reading(f);
 }
 
-int channel_may_replace(const char *path)
-{
-	uint64_t magic;
-	struct stat st;
-	ssize_t n;
-	int fd;
-
-	/* First: opening some things waits, or does something. */
-	if (stat(path, &st))
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	if (!st.st_size)
-		return 0;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, &magic, sizeof(magic));
-	close(fd);
-	return n == sizeof(magic) && le64toh(magic) == BLOCK_MAGIC ? 0
-								   : -EEXIST;
-}
-
 static int file_publish(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
@@ -278,26 +255,14 @@ static int file_publish(struct channel *ch)
 	return rc;
 }
 
-static const char *why_not(int rc)
-{
-	switch (rc) {
-	case -EINVAL:
-		return "it is no regular file";
-	case -EEXIST:
-		return "it is there, and not a snapshot of vmferry's; "
-		       "remove it first";
-	default:
-		return strerrordesc_np(-rc);
-	}
-}
-
 static void file_explain(struct channel *ch, int rc, struct error *err)
 {
 	struct file_channel *f = file(ch);
 	const char *path = f->path ? f->path : "the file";
 
 	if (f->out)
-		error_set(err, rc, "cannot write %s: %s", path, why_not(rc));
+		error_set(err, rc, "cannot write %s: %s", path,
+			  file_place_why_not(rc));
 	else if (f->foreign)
 		error_set(err, rc, "%s is not a snapshot of vmferry's", path);
 	else if (f->damaged)
@@ -365,27 +330,6 @@ int channel_from_file(int fd, bool out, struct channel **ret_channel)
 	return 0;
 }
 
-/* A pipe would let us wait for ever. Return: fd, or -errno. */
-static int open_old(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		return fd;
-	close(fd);
-	return -EINVAL;
-}
-
-static int open_new(const char *path, struct new_file *ret_file)
-{
-	int rc = channel_may_replace(path);
-
-	return rc ? rc : new_file_open(path, false, ret_file);
-}
-
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err)
 {
@@ -393,10 +337,11 @@ int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 	struct file_channel *f;
 	int fd, rc;
 
-	rc = out ? open_new(path, &fresh) : open_old(path);
+	rc = out ? file_place_new(path, &fresh) : file_place_old(path);
 	if (rc < 0)
 		return error_set(err, rc, "cannot %s %s: %s",
-				 out ? "write" : "read", path, why_not(rc));
+				 out ? "write" : "read", path,
+				 file_place_why_not(rc));
 	fd = out ? fresh.fd : rc;
 	f = file_new(fd, out);
 	if (f)
