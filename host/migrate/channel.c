@@ -108,6 +108,11 @@ int channel_wait(struct channel *ch, uint64_t timeout_ns)
 	return 0;
 }
 
+bool channel_gone(struct channel *ch)
+{
+	return ch->ops->gone && ch->ops->gone(ch);
+}
+
 void channel_stop_reading(struct channel *ch)
 {
 	if (ch->ops->stop_reading)

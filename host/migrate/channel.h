@@ -33,6 +33,8 @@ struct channel_ops {
 	 * @timeout_ns.
 	 */
 	int (*wait)(struct channel *ch, uint64_t timeout_ns);
+	/* May be NULL. Has the peer closed its end, whatever is unread? */
+	bool (*gone)(struct channel *ch);
 	/* From any thread: reads find the end from now on; writes go on. */
 	/* May be NULL: then it is as shutdown(). */
 	void (*stop_reading)(struct channel *ch);
@@ -43,7 +45,8 @@ struct channel_ops {
 	 * has been read: is that the end? 0 or -errno.
 	 */
 	int (*finish)(struct channel *ch);
-	/* May be NULL. What was written is valid from now on. 0 or -errno. */
+	/* May be NULL. What was written is valid from now on; on failure it
+	 * isn't. 0 or -errno. */
 	int (*publish)(struct channel *ch);
 	/* May be NULL: the sentence for @rc, which it returned. */
 	void (*explain)(struct channel *ch, int rc, struct error *err);
@@ -76,14 +79,17 @@ int channel_from_fd(int fd, struct channel **ret_channel);
 
 /**
  * channel_open_file() - a one-way channel into or out of a file.
- * @out: write; under a temporary name beside @path until it is published. An
- *	older file of that name is there until then.
+ * @out: write; without a name until it is published. An older snapshot of that
+ *	name is there until then, and replaced; another file is not.
  *
- * Return: 0, -EISDIR, -EINVAL for what is no regular file, or -errno; with a
- * sentence.
+ * Return: 0, -EISDIR, -EINVAL for what is no regular file, -EEXIST for one that
+ * is not replaced, or -errno; with a sentence.
  */
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err);
+/* Would that one replace what has the name @path now (nothing, an older
+ * snapshot, an empty file)? 0, or one of its errors. */
+int channel_may_replace(const char *path);
 /**
  * channel_from_file() - the same on an open regular file, where it stands.
  * @fd: owned by the channel on success, still the caller's on failure.
@@ -117,6 +123,10 @@ int channel_read_until(struct channel *ch, void *data, size_t bytes,
  * @timeout_ns; always the latter for a kind of channel that cannot tell.
  */
 int channel_wait(struct channel *ch, uint64_t timeout_ns);
+
+/* Has the peer closed its end, or have we? There may be bytes to read. False
+ * for a kind of channel that cannot tell. */
+bool channel_gone(struct channel *ch);
 
 #define CHANNEL_MAX_FDS 16u
 

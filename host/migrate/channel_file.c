@@ -21,10 +21,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/directory.h"
 #include "migrate/copy.h"
+#include "migrate/file_place.h"
 
-#define BLOCK_MAGIC 0x31464d5662a1ull
+#define BLOCK_MAGIC FILE_PLACE_MAGIC
 #define BLOCK_BYTES ((size_t)1 << 20)
 
 struct block_le {
@@ -40,7 +40,9 @@ struct file_channel {
 	int fd;
 	bool out;
 	atomic_bool down;
-	char *path, *temporary; /* NULL = the descriptor's own */
+	char *path; /* NULL = none is known */
+	struct new_file fresh; /* not published yet: @fd is its */
+	bool is_fresh;
 	uint64_t number; /* of the next block */
 	bool ended; /* read: the empty block has come */
 	bool damaged; /* read: a block was not what it should be, */
@@ -239,15 +241,18 @@ static int file_finish(struct channel *ch)
 static int file_publish(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
+	int rc;
 
-	if (!f->temporary)
+	if (!f->is_fresh)
 		return 0;
-	if (rename(f->temporary, f->path))
-		return -errno;
-	free(f->temporary);
-	f->temporary = NULL;
-	/* The name survives a crash too. */
-	return directory_sync(f->path);
+	rc = new_file_publish(&f->fresh, false);
+	if (rc == -EEXIST) {
+		/* Another one than when we began, perhaps. */
+		rc = channel_may_replace(f->path);
+		if (!rc)
+			rc = new_file_publish(&f->fresh, true);
+	}
+	return rc;
 }
 
 static void file_explain(struct channel *ch, int rc, struct error *err)
@@ -257,7 +262,7 @@ static void file_explain(struct channel *ch, int rc, struct error *err)
 
 	if (f->out)
 		error_set(err, rc, "cannot write %s: %s", path,
-			  strerrordesc_np(-rc));
+			  file_place_why_not(rc));
 	else if (f->foreign)
 		error_set(err, rc, "%s is not a snapshot of vmferry's", path);
 	else if (f->damaged)
@@ -284,11 +289,10 @@ static void file_close(struct channel *ch)
 {
 	struct file_channel *f = file(ch);
 
-	/* Not published: nothing of it stays. */
-	if (f->temporary)
-		unlink(f->temporary);
-	close(f->fd);
-	free(f->temporary);
+	if (f->is_fresh)
+		new_file_close(&f->fresh);
+	else
+		close(f->fd);
 	free(f->path);
 	free(f);
 }
@@ -326,68 +330,32 @@ int channel_from_file(int fd, bool out, struct channel **ret_channel)
 	return 0;
 }
 
-/* The name under which it grows, beside the one that it will have. */
-static int open_new(const char *path, char **ret_temporary)
-{
-	char *temporary;
-	struct stat st;
-	int fd;
-
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		fd = -errno;
-		free(temporary);
-		return fd;
-	}
-	*ret_temporary = temporary;
-	return fd;
-}
-
-/* A pipe would let us wait for ever. Return: fd, or -errno. */
-static int open_old(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		return fd;
-	close(fd);
-	return -EINVAL;
-}
-
 int channel_open_file(const char *path, bool out, struct channel **ret_channel,
 		      struct error *err)
 {
-	char *temporary = NULL;
+	struct new_file fresh = { .fd = -1 };
 	struct file_channel *f;
-	int fd, rc = 0;
+	int fd, rc;
 
-	fd = out ? open_new(path, &temporary) : open_old(path);
-	if (fd < 0) {
-		rc = fd;
+	rc = out ? file_place_new(path, &fresh) : file_place_old(path);
+	if (rc < 0)
 		return error_set(err, rc, "cannot %s %s: %s",
 				 out ? "write" : "read", path,
-				 rc == -EINVAL ? "it is no regular file"
-					       : strerrordesc_np(-rc));
-	}
+				 file_place_why_not(rc));
+	fd = out ? fresh.fd : rc;
 	f = file_new(fd, out);
 	if (f)
 		f->path = strdup(path);
 	if (f && f->path) {
-		f->temporary = temporary;
+		f->fresh = fresh;
+		f->is_fresh = out;
 		*ret_channel = &f->base;
 		return 0;
 	}
-	if (temporary)
-		unlink(temporary);
-	free(temporary);
 	free(f);
-	close(fd);
+	if (out)
+		new_file_close(&fresh);
+	else
+		close(fd);
 	return -ENOMEM;
 }

@@ -140,6 +140,19 @@ static int memory_wait(struct channel *ch, uint64_t timeout_ns)
 	return ready;
 }
 
+static bool memory_gone(struct channel *ch)
+{
+	struct memory_channel *mem = (struct memory_channel *)ch;
+	struct pair *pair = mem->pair;
+	struct pipe *p = &pair->pipe[!mem->end];
+	bool gone;
+
+	pthread_mutex_lock(&pair->lock);
+	gone = p->read_end || p->write_end;
+	pthread_mutex_unlock(&pair->lock);
+	return gone;
+}
+
 static void memory_stop_reading(struct channel *ch)
 {
 	struct memory_channel *mem = (struct memory_channel *)ch;
@@ -191,6 +204,7 @@ static const struct channel_ops memory_ops = {
 	.writev = memory_writev,
 	.readv = memory_readv,
 	.wait = memory_wait,
+	.gone = memory_gone,
 	.stop_reading = memory_stop_reading,
 	.shutdown = memory_shutdown,
 	.close = memory_close,

@@ -77,6 +77,13 @@ static int socket_wait(struct channel *ch, uint64_t timeout_ns)
 	return n != 0;
 }
 
+static bool socket_gone(struct channel *ch)
+{
+	struct pollfd pfd = { .fd = socket_fd(ch), .events = POLLRDHUP };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
 static void socket_stop_reading(struct channel *ch)
 {
 	shutdown(socket_fd(ch), SHUT_RD);
@@ -108,6 +115,7 @@ static const struct channel_ops socket_ops = {
 	.writev = socket_writev,
 	.readv = socket_readv,
 	.wait = socket_wait,
+	.gone = socket_gone,
 	.stop_reading = socket_stop_reading,
 	.shutdown = socket_shutdown,
 	.send_fds = send_fds,

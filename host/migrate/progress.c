@@ -180,6 +180,13 @@ int progress_commit(struct progress *p)
 	return rc;
 }
 
+void progress_uncommit(struct progress *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->committed = false;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void progress_end(struct progress *p, int rc, const char *error)
 {
 	enum migrate_phase phase = !rc		      ? MIGRATE_DONE

@@ -56,6 +56,8 @@ void progress_begin(struct progress *p, uint64_t ram_bytes);
 int progress_phase(struct progress *p, enum migrate_phase phase);
 /* Past the point of no return, unless it was cancelled: -ECANCELED. */
 int progress_commit(struct progress *p);
+/* It came to nothing after all, for certain. */
+void progress_uncommit(struct progress *p);
 /* The last word: phase by @rc, and the sentence. */
 void progress_end(struct progress *p, int rc, const char *error);
 

@@ -13,13 +13,20 @@
 
 /* A connection says who it is at once, or it is a stranger. */
 #define NAME_NS NSEC_PER_SEC
+/* Who waits for the others looks so often whether the first is still there. */
+#define LOOK_NS (50 * NSEC_PER_MSEC)
 
 void receivers_init(struct receivers *rs, struct migrate_target *tgt)
 {
+	pthread_condattr_t attr;
+
 	memset(rs, 0, sizeof(*rs));
 	rs->tgt = tgt;
 	pthread_mutex_init(&rs->lock, NULL);
-	pthread_cond_init(&rs->changed, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&rs->changed, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 /* Is it the one that may begin? Then waits for it on the first channel: what
@@ -201,22 +208,43 @@ static int take_one(struct receivers *rs, struct channel *ch,
 	return rc;
 }
 
+static bool first_has_gone(const struct receivers *rs)
+{
+	return channel_gone(rs->tgt->in.peer.ch);
+}
+
+/* The next one, as long as the first is there. */
+static int await_another(struct receivers *rs,
+			 const struct migrate_channels *channels,
+			 uint64_t end_ns, struct channel **ret_channel,
+			 struct error *err)
+{
+	uint64_t now_ns = clock_now_ns(), slice_ns;
+	int rc = -ETIMEDOUT;
+
+	while (rc == -ETIMEDOUT && now_ns < end_ns) {
+		if (first_has_gone(rs))
+			return -ENODATA;
+		slice_ns =
+			end_ns - now_ns < LOOK_NS ? end_ns - now_ns : LOOK_NS;
+		rc = channels->open(channels->ctx, slice_ns, ret_channel, err);
+		now_ns = clock_now_ns();
+	}
+	return rc;
+}
+
 int receivers_collect(struct receivers *rs,
 		      const struct migrate_channels *channels,
 		      unsigned int nr_channels, uint64_t session,
 		      struct error *err)
 {
-	uint64_t now_ns, end_ns = clock_now_ns() + channels->timeout_ns;
+	uint64_t end_ns = clock_now_ns() + channels->timeout_ns;
 	struct error stranger = { "" };
 	struct channel *ch;
 	int rc = 0;
 
 	while (!rc && rs->nr + 1 < nr_channels) {
-		now_ns = clock_now_ns();
-		rc = now_ns < end_ns
-			     ? channels->open(channels->ctx, end_ns - now_ns,
-					      &ch, &stranger)
-			     : -ETIMEDOUT;
+		rc = await_another(rs, channels, end_ns, &ch, &stranger);
 		if (rc)
 			break;
 		/* Of this one alone. */
@@ -227,6 +255,8 @@ int receivers_collect(struct receivers *rs,
 			stranger.text[0] = '\0';
 		}
 	}
+	if (rc == -ENODATA && !stranger.text[0])
+		return peer_lost(&rs->tgt->in.peer, rc);
 	if (rc && rc != -ETIMEDOUT && stranger.text[0])
 		error_set(err, rc, "%s", stranger.text);
 	if (rc == -ETIMEDOUT)
@@ -277,16 +307,34 @@ static int add_up(struct receivers *rs, struct wire_round *round,
 	return 0;
 }
 
+/* Lock held. */
+static void wait_a_while(struct receivers *rs)
+{
+	uint64_t end_ns = clock_now_ns() + LOOK_NS;
+	struct timespec end = {
+		.tv_sec = (time_t)(end_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(end_ns % NSEC_PER_SEC),
+	};
+
+	pthread_cond_timedwait(&rs->changed, &rs->lock, &end);
+}
+
 int receivers_close_round(struct receivers *rs, struct wire_round *round,
 			  struct error *err)
 {
+	bool gone = false;
 	int rc;
 
 	pthread_mutex_lock(&rs->lock);
-	while (!rs->failed && !all_ended(rs, round->round))
-		pthread_cond_wait(&rs->changed, &rs->lock);
+	while (!rs->failed && !all_ended(rs, round->round) && !gone) {
+		gone = first_has_gone(rs);
+		if (!gone)
+			wait_a_while(rs);
+	}
 	if (rs->failed)
 		rc = error_set(err, rs->failed->rc, "%s", rs->failed->err.text);
+	else if (!all_ended(rs, round->round))
+		rc = peer_lost(&rs->tgt->in.peer, -ENODATA);
 	else
 		rc = add_up(rs, round, err);
 	pthread_mutex_unlock(&rs->lock);

@@ -151,7 +151,7 @@ static int say_go(struct migrate_source *src)
 /*
  * Into a file: nobody runs by it before somebody loads it, and a whole one is
  * all that is promised. So `go` is written with the rest, and the commit is the
- * moment in which the file gets its name.
+ * moment in which the file gets its name; if it doesn't, there was none.
  */
 static int commit_file(struct migrate_source *src)
 {
@@ -173,8 +173,9 @@ static int commit_file(struct migrate_source *src)
 	rc = ch->ops->publish(ch);
 	if (!rc)
 		return 0;
-	peer_lost(&src->peer, rc);
-	return -EREMOTEIO;
+	/* It has no name, so nobody will ever load it. */
+	progress_uncommit(p);
+	return peer_lost(&src->peer, rc);
 }
 
 int source_commit(struct migrate_source *src)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "migrate/channel.h"
 #include "report/result.h"
 #include "tools/handover_options.h"
 #include "tools/migrate_parse.h"
@@ -24,7 +25,9 @@ const struct option_spec migrate_options[] = {
 	  "over by descriptor, only the state travels",
 	  0, 0, transports },
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
-	  "keep that snapshot, for boot --load", 0, 0, NULL },
+	  "keep that snapshot, for boot --load; an older one is replaced,\n"
+	  "another file is not",
+	  0, 0, NULL },
 	{ "channels", OPTION_NUMBER, AT(channels), "N",
 	  "connections that carry pages, 1 to 16 (default 1)", 1, 16, NULL },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
@@ -169,6 +172,11 @@ static int resolve_file(const struct migrate_settings *s,
 	if (s->snapshot && (!file || !*s->snapshot))
 		return error_set(err, -EINVAL,
 				 "--snapshot FILE goes with --transport file");
+	if (s->snapshot && channel_may_replace(s->snapshot) == -EEXIST)
+		return error_set(err, -EINVAL,
+				 "--snapshot %s: it is there, and not a "
+				 "snapshot of vmferry's; remove it first",
+				 s->snapshot);
 	if (!file)
 		return 0;
 	if (run->kind == DRIVE_QEMU)

@@ -69,6 +69,15 @@ static void free_maps(struct dirty_log *log)
 	}
 }
 
+void dirty_keep_all(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.nr_regions; i++)
+		if (vm->log.kept[i])
+			bitmap_set_range(vm->log.kept[i], 0, pages_of(vm, i));
+}
+
 /* Without INITIALLY_SET "every page is dirty" is ours to remember. */
 static int alloc_maps(struct vm *vm)
 {
@@ -86,12 +95,12 @@ static int alloc_maps(struct vm *vm)
 		log->kept[i] = calloc(1, BITMAP_BYTES(pages));
 		if (!log->kept[i])
 			return -ENOMEM;
-		bitmap_set_range(log->kept[i], 0, pages);
 	}
+	dirty_keep_all(vm);
 	return 0;
 }
 
-static int set_flags(struct vm *vm, uint32_t flags)
+int dirty_set_flags(struct vm *vm, uint32_t flags)
 {
 	unsigned int i;
 	int rc = 0, one;
@@ -114,9 +123,9 @@ static int start(struct vm *vm)
 	if (!rc)
 		rc = alloc_maps(vm);
 	if (!rc) {
-		rc = set_flags(vm, KVM_MEM_LOG_DIRTY_PAGES);
+		rc = dirty_set_flags(vm, KVM_MEM_LOG_DIRTY_PAGES);
 		if (rc)
-			set_flags(vm, 0);
+			dirty_set_flags(vm, 0);
 	}
 	if (rc)
 		free_maps(&vm->log);
@@ -141,12 +150,13 @@ int vm_log_stop(struct vm *vm)
 
 	pthread_mutex_lock(&vm->log.lock);
 	if (vm->log.on) {
-		rc = set_flags(vm, 0);
+		rc = dirty_set_flags(vm, 0);
 		free_maps(&vm->log);
 		vm->log.on = false;
 		/* What is left in the rings is of no interest any more. */
 		if (vm->caps.ring_entries)
 			dirty_ring_collect(vm);
+		vm->log.ring_broken = 0;
 	}
 	pthread_mutex_unlock(&vm->log.lock);
 	return rc;

@@ -20,6 +20,8 @@ struct vm;
 struct vm_dirty_stats {
 	uint64_t ring_pages; /* entries taken out of the rings */
 	uint64_t ring_full_exits; /* a vCPU had to wait until its was empty */
+	/* KVM wrote on in a full one: every page counts as dirty again. */
+	uint64_t ring_overruns;
 	uint64_t ring_resets; /* KVM_RESET_DIRTY_RINGS */
 	uint64_t ring_reset_ns; /* time in those calls */
 };
@@ -51,9 +53,9 @@ int vm_log_stop(struct vm *vm);
  * in the next call.
  *
  * Return: 0; -EINVAL for a wrong region, logging off, or a short bitmap;
- * -EOVERFLOW if KVM ran over a dirty ring (a KVM that emulates ring 0 may, for
- * guests that write a lot there), once and for ever; or what
- * KVM_GET_DIRTY_LOG said.
+ * -EIO if KVM does not empty the dirty rings; or what KVM_GET_DIRTY_LOG said.
+ * Where KVM ran over a ring (one that emulates ring 0 may, for guests that
+ * write a lot there), every page is dirty: nothing is lost.
  * Source: Documentation/virt/kvm/api.rst, KVM_GET_DIRTY_LOG.
  */
 int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,

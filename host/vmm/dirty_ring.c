@@ -21,6 +21,8 @@
 #include "vmm/vm_impl.h"
 
 #define PAGE 4096u
+/* So often a vCPU may find its ring full and empty: then it is KVM's fault. */
+#define FUTILE_MAX 1000u
 
 static size_t ring_bytes(const struct vm *vm)
 {
@@ -107,22 +109,61 @@ static void note_page(struct vm *vm, uint32_t slot, uint64_t page)
 		kept[page / 64] |= 1ull << page % 64;
 }
 
+static uint32_t flags_at(const struct vcpu *vcpu, uint32_t at)
+{
+	uint32_t mask = vcpu->vm->caps.ring_entries - 1;
+
+	return __atomic_load_n(&vcpu->ring[at & mask].flags, __ATOMIC_ACQUIRE);
+}
+
+/* Gives @nr entries back to KVM, whatever is in them. */
+static void give_back(struct vcpu *vcpu, uint32_t nr)
+{
+	uint32_t mask = vcpu->vm->caps.ring_entries - 1;
+
+	while (nr--)
+		__atomic_store_n(&vcpu->ring[vcpu->ring_next++ & mask].flags,
+				 KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+}
+
+/*
+ * Where KVM has run over a ring it writes on ahead of the entry that we, and
+ * its own RESET, look at. The first entry that comes tells how far: those
+ * between are given back, with what they held long ago.
+ *
+ * Return: entries skipped.
+ */
+static uint32_t catch_up(struct vcpu *vcpu)
+{
+	uint32_t size = vcpu->vm->caps.ring_entries, ahead = 0;
+
+	while (ahead < size &&
+	       flags_at(vcpu, vcpu->ring_next + ahead) != KVM_DIRTY_GFN_F_DIRTY)
+		ahead++;
+	/* None there; or the one that was looked at first came meanwhile. */
+	if (ahead == size ||
+	    flags_at(vcpu, vcpu->ring_next) == KVM_DIRTY_GFN_F_DIRTY)
+		return 0;
+	give_back(vcpu, ahead);
+	return ahead;
+}
+
 /* Return: entries taken. */
 static uint32_t drain(struct vcpu *vcpu)
 {
-	uint32_t mask = vcpu->vm->caps.ring_entries - 1, nr = 0;
+	uint32_t size = vcpu->vm->caps.ring_entries;
+	uint32_t nr = vcpu->ring_skewed ? catch_up(vcpu) : 0;
 
-	for (; nr <= mask; nr++) {
-		struct kvm_dirty_gfn *e = &vcpu->ring[vcpu->ring_next & mask];
+	for (; nr < size; nr++) {
+		struct kvm_dirty_gfn *e =
+			&vcpu->ring[vcpu->ring_next & (size - 1)];
 
-		if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) !=
-		    KVM_DIRTY_GFN_F_DIRTY)
+		if (flags_at(vcpu, vcpu->ring_next) != KVM_DIRTY_GFN_F_DIRTY)
 			break;
 		note_page(vcpu->vm, e->slot, e->offset);
-		__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET,
-				 __ATOMIC_RELEASE);
-		vcpu->ring_next++;
+		give_back(vcpu, 1);
 	}
+	vcpu->ring_taken += nr;
 	return nr;
 }
 
@@ -147,8 +188,41 @@ static int reset(struct vm *vm, uint64_t nr)
 	return nr ? -EIO : 0;
 }
 
+/*
+ * Rings that KVM may have run over: which pages it wrote then nobody knows, and
+ * they are not protected. So all are protected anew, and all count as dirty.
+ * While nothing is logged the rings hold still.
+ */
+static int start_over(struct vm *vm, const bool *overrun, uint64_t nr)
+{
+	uint32_t size = vm->caps.ring_entries;
+	unsigned int i;
+	int rc = dirty_set_flags(vm, 0);
+
+	if (rc)
+		return rc;
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *vcpu = &vm->vcpu[i];
+
+		if (!overrun[i])
+			continue;
+		/* KVM may have written over what was given back already. */
+		vcpu->ring_next -= size;
+		give_back(vcpu, size);
+		vcpu->ring_skewed = true;
+		vm->log.ring_overruns++;
+	}
+	rc = reset(vm, nr);
+	if (rc || !vm->log.on)
+		return rc;
+	rc = dirty_set_flags(vm, KVM_MEM_LOG_DIRTY_PAGES);
+	dirty_keep_all(vm);
+	return rc;
+}
+
 int dirty_ring_collect(struct vm *vm)
 {
+	bool overrun[VM_MAX_VCPUS] = { false }, any = false;
 	uint64_t nr = 0;
 	unsigned int i;
 	int rc;
@@ -158,13 +232,30 @@ int dirty_ring_collect(struct vm *vm)
 
 		/* KVM stops a vCPU while some entries are still free. A ring
 		 * without any may have been run over: nobody knows of what. */
-		if (one && one == vm->caps.ring_entries)
-			vm->log.ring_overrun = true;
+		overrun[i] = one && one == vm->caps.ring_entries;
+		any |= overrun[i];
 		nr += one;
 	}
 	vm->log.ring_pages += nr;
-	rc = reset(vm, nr);
-	return vm->log.ring_overrun ? -EOVERFLOW : rc;
+	rc = any ? start_over(vm, overrun, nr) : reset(vm, nr);
+	if (rc && !vm->log.ring_broken)
+		vm->log.ring_broken = rc;
+	return vm->log.ring_broken;
+}
+
+/*
+ * Full, with nothing in it, again: KVM is ahead by more than a ring, and counts
+ * it as full for that. Half of it is less than what it takes to be full.
+ */
+static void unblock(struct vcpu *vcpu)
+{
+	uint32_t half = vcpu->vm->caps.ring_entries / 2;
+
+	if (!vcpu->ring_skewed)
+		return;
+	give_back(vcpu, half);
+	vcpu->ring_taken = half;
+	reset(vcpu->vm, half);
 }
 
 int dirty_ring_full(struct vcpu *vcpu)
@@ -174,7 +265,13 @@ int dirty_ring_full(struct vcpu *vcpu)
 
 	pthread_mutex_lock(&vm->log.lock);
 	vm->log.ring_full_exits++;
-	rc = dirty_ring_collect(vm);
+	dirty_ring_collect(vm);
+	/* Somebody else may have emptied it meanwhile: once. */
+	vcpu->ring_futile = vcpu->ring_taken ? 0 : vcpu->ring_futile + 1;
+	if (vcpu->ring_futile > 1)
+		unblock(vcpu);
+	vcpu->ring_taken = 0;
+	rc = vcpu->ring_futile < FUTILE_MAX ? 0 : -EIO;
 	pthread_mutex_unlock(&vm->log.lock);
 	return rc;
 }
@@ -185,6 +282,7 @@ void vm_dirty_stats(struct vm *vm, struct vm_dirty_stats *ret_stats)
 	*ret_stats = (struct vm_dirty_stats){
 		.ring_pages = vm->log.ring_pages,
 		.ring_full_exits = vm->log.ring_full_exits,
+		.ring_overruns = vm->log.ring_overruns,
 		.ring_resets = vm->log.ring_resets,
 		.ring_reset_ns = vm->log.ring_reset_ns,
 	};

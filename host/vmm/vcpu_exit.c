@@ -144,10 +144,7 @@ static bool handle_ring_full(struct vcpu *vcpu)
 {
 	int rc = dirty_ring_full(vcpu);
 
-	if (rc == -EOVERFLOW)
-		fail(vcpu, "KVM ran over its dirty ring: pages that it wrote "
-			   "are not known");
-	else if (rc)
+	if (rc)
 		fail(vcpu, "KVM does not empty the dirty ring: %s",
 		     strerror(-rc));
 	return !rc;

@@ -28,6 +28,11 @@ struct vcpu {
 	 * vm->log.lock. NULL = none. */
 	struct kvm_dirty_gfn *ring;
 	uint32_t ring_next;
+	/* KVM has run over it once, and is ahead of us by nobody knows how
+	 * many entries. */
+	bool ring_skewed;
+	uint32_t ring_taken; /* since it was full last */
+	unsigned int ring_futile; /* full so often, with nothing in it */
 	pid_t tid; /* set before vm_create() returns */
 	_Atomic uint64_t nr_exits;
 };
@@ -51,8 +56,9 @@ struct dirty_log {
 	/* For all of it: a vCPU whose ring is full empties it itself. */
 	pthread_mutex_t lock;
 	bool on;
-	bool ring_overrun; /* for ever: what KVM counts is not what we do */
-	uint64_t ring_pages, ring_full_exits, ring_resets, ring_reset_ns;
+	int ring_broken; /* -errno: pages may be missed until the log stops */
+	uint64_t ring_pages, ring_full_exits, ring_overruns;
+	uint64_t ring_resets, ring_reset_ns;
 	unsigned int flags; /* manual protection in use, 0 = none */
 	/* Per region: KVM's answer before it is ORed; and, unless KVM keeps
 	 * account by itself, what is dirty and not cleared yet. */
@@ -125,12 +131,19 @@ void dirty_ring_unmap(struct vcpu *vcpu);
 /*
  * Takes what the rings of all vCPUs hold into vm->log.kept (NULL: forgets it)
  * and has those pages protected again: read after that, they are current or
- * will be logged again. -EOVERFLOW: KVM has overwritten entries, pages are lost.
+ * will be logged again. Also if KVM has overwritten entries: then all pages are
+ * dirty. An error stays one until the log stops.
  * Context: vm->log.lock held.
  */
 int dirty_ring_collect(struct vm *vm);
-/* A vCPU has left KVM_RUN because its ring is full. */
+/* A vCPU has left KVM_RUN because its ring is full. -EIO: KVM does not let it
+ * go on, whatever we do. */
 int dirty_ring_full(struct vcpu *vcpu);
+
+/* dirty.c: logging of all regions, by KVM. Context: vm->log.lock held. */
+int dirty_set_flags(struct vm *vm, uint32_t flags);
+/* All pages count as dirty, where that is ours to remember. */
+void dirty_keep_all(struct vm *vm);
 
 /* cpuid.c */
 int cpuid_build(struct vm *vm, struct error *err);

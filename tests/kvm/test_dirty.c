@@ -32,6 +32,16 @@ GUEST(guest_dirty, "mov $12345, %eax\n"
 		   "incl 0xd0003000\n"
 		   "incl 0x200000\n jmp 1b\n");
 
+/* Each page from 16 MiB up to 32 MiB once, whenever START has become more;
+ * counts in DATA how often it has done that. */
+#define START_GPA 0x201000
+GUEST(guest_once, "xor %eax, %eax\n"
+		  "1: cmpl %eax, 0x201000\n je 1b\n"
+		  "incl %eax\n mov $0x1000000, %edi\n"
+		  "2: mov %eax, (%edi)\n add $0x1000, %edi\n"
+		  "cmp $0x2000000, %edi\n jb 2b\n"
+		  "incl 0x200000\n jmp 1b\n");
+
 struct region_log {
 	uint64_t pages;
 	uint64_t *bitmap;
@@ -103,7 +113,7 @@ static void mirror_matches(struct machine *m, const struct region_log *log)
 }
 
 /* Nobody collects: the vCPU has to empty its ring itself. */
-static bool wait_until_full(struct machine *m, uint64_t times)
+static void wait_until_full(struct machine *m, uint64_t times)
 {
 	uint64_t end_ns = clock_now_ns() + 30 * NSEC_PER_SEC;
 	struct vm_dirty_stats stats;
@@ -112,10 +122,8 @@ static bool wait_until_full(struct machine *m, uint64_t times)
 		vm_dirty_stats(m->vm, &stats);
 		assert_true(clock_now_ns() < end_ns);
 		clock_sleep_until_ns(clock_now_ns() + 100000);
-		if (machine_has_ended(m))
-			return false;
+		assert_false(machine_has_ended(m));
 	} while (stats.ring_full_exits < times);
-	return true;
 }
 
 /* @full: so many full rings in each round. */
@@ -144,8 +152,7 @@ static void no_page_is_missed(unsigned int degrade, unsigned int ring,
 			assert_int_equal(bitmap_count(log[0].bitmap, RAM_PAGES),
 					 RAM_PAGES);
 		machine_wait_for(m, DATA_GPA, before + 200);
-		if (!wait_until_full(m, full * (round + 1)))
-			goto overrun;
+		wait_until_full(m, full * (round + 1));
 	}
 	vm_pause(m->vm);
 	for (i = 0; i < nr; i++)
@@ -160,19 +167,10 @@ static void no_page_is_missed(unsigned int degrade, unsigned int ring,
 	vm_dirty_stats(m->vm, &stats);
 	assert_int_equal(vm_dirty_ring_entries(m->vm), ring);
 	assert_int_equal(stats.ring_pages > 0, ring > 0);
-	logs_exit(m, log);
-	machine_free(m);
-	return;
-
-overrun:
-	/* A KVM that emulates ring 0 does not stop in time; it is caught, and
-	 * no page is lost unnoticed. */
-	print_message("this KVM runs over a full dirty ring\n");
-	assert_int_equal(m->end, END_FAILED);
-	assert_non_null(strstr(m->sentence, "ran over its dirty ring"));
-	assert_int_equal(vm_fetch_dirty(m->vm, 0, log[0].bitmap,
-					BITMAP_BYTES(log[0].pages)),
-			 -EOVERFLOW);
+	if (stats.ring_overruns)
+		print_message("this KVM has run over a full dirty ring %u "
+			      "times\n",
+			      (unsigned int)stats.ring_overruns);
 	logs_exit(m, log);
 	machine_free(m);
 }
@@ -200,6 +198,43 @@ static void test_ring(void **state)
 static void test_small_ring(void **state)
 {
 	no_page_is_missed(0, 16384, 2);
+}
+
+/* Nothing is written twice within a pass: what the log forgets of a ring that
+ * was run over stays forgotten, and so do pages that are not protected again. */
+static void test_overrun(void **state)
+{
+	struct machine *m = machine_new_ring(1, RAM, 1024);
+	struct region_log log[GUESTMEM_MAX_REGIONS];
+	unsigned int i, nr = vm_memory(m->vm)->nr_regions;
+	struct vm_dirty_stats stats;
+	uint32_t pass;
+
+	logs_init(m, log);
+	machine_load(m, guest_once, guest_once_end);
+	machine_poke(m, START_GPA, 0);
+	vm_resume(m->vm);
+	assert_int_equal(vm_log_start(m->vm), 0);
+	for (pass = 1; pass <= 8; pass++) {
+		for (i = 0; i < nr; i++)
+			copy_dirty(m, i, &log[i]);
+		machine_poke(m, START_GPA, pass);
+		machine_wait_for(m, DATA_GPA, pass);
+		assert_false(machine_has_ended(m));
+	}
+	vm_pause(m->vm);
+	for (i = 0; i < nr; i++)
+		copy_dirty(m, i, &log[i]);
+	/* What the host writes is not logged. */
+	memcpy(log[0].mirror + START_GPA,
+	       vm_memory(m->vm)->region[0].hva + START_GPA, 4096);
+	mirror_matches(m, log);
+	vm_dirty_stats(m->vm, &stats);
+	print_message("%u full, %u of them run over\n",
+		      (unsigned int)stats.ring_full_exits,
+		      (unsigned int)stats.ring_overruns);
+	logs_exit(m, log);
+	machine_free(m);
 }
 
 /* What was fetched and not cleared is fetched again; and a second log starts
@@ -267,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_fetch_clears),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_small_ring),
+		cmocka_unit_test(test_overrun),
 	};
 	int code;
 

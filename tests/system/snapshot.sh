@@ -121,6 +121,36 @@ is '.samples[0] | .completed == false and .source_after.running and
 result $good "no room in the middle of it: the source goes on, nothing stays"
 [ "$sum" = "$(cksum <"$snapshot")" ]
 result $? "the older snapshot is untouched"
+
+# Whoever is killed while the file grows: nothing stays of it. (Of a driver that
+# is killed its private folder does.)
+killed=$files/killed
+mkdir "$killed" || exit 99
+for signal in INT KILL; do
+	good=0
+	XDG_RUNTIME_DIR=$files "$vmferry" migrate --ram 128M \
+		--workload rate=50M,wss=32M \
+		--max-bandwidth 20M --transport file --snapshot "$killed/x" \
+		>/dev/null 2>&1 &
+	driver=$!
+	# Until it is being written.
+	for ((i = 0; i < 200; i++)); do
+		vmm=$(pgrep -P "$driver" | head -n 1)
+		[ -n "$vmm" ] && find "/proc/$vmm/fd" -lname "$killed/*" \
+			2>/dev/null | grep -q . && break
+		sleep 0.05
+	done
+	[ "$i" -lt 200 ] || good=1
+	kill -s "$signal" "$driver"
+	wait "$driver" 2>/dev/null
+	[ -z "$(ls -A "$killed")" ] || good=1
+	result $good "SIG$signal while it is written: nothing stays"
+done
+echo "a letter" >"$files/letter"
+run migrate --transport file --snapshot "$files/letter"
+[ "$rc" -eq 2 ] && grep -q 'not a snapshot' "$dir/err" &&
+	[ "$(cat "$files/letter")" = "a letter" ]
+result $? "a file that is no snapshot is not replaced ($err)"
 run migrate --transport file --channels 2
 [ "$rc" -eq 2 ] && run migrate --snapshot x && [ "$rc" -eq 2 ] &&
 	run migrate --vmm qemu --transport file && [ "$rc" -eq 2 ] &&

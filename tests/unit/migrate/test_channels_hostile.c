@@ -38,10 +38,11 @@ static void *liar_target(void *ctx)
 }
 
 /* A target that has heard a hello for @nr channels. */
-static void liar_begin(struct liar *l, unsigned int nr, unsigned int takes)
+static void liar_begin_within(struct liar *l, unsigned int nr,
+			      unsigned int takes, uint64_t timeout_ns)
 {
-	const struct migrate_channels to = { takes, 100 * NSEC_PER_MSEC,
-					     network_take, &l->n };
+	const struct migrate_channels to = { takes, timeout_ns, network_take,
+					     &l->n };
 	struct wire_hello hello = {
 		.nr_channels = nr,
 		.session = nr > 1 ? SESSION : 0,
@@ -63,6 +64,11 @@ static void liar_begin(struct liar *l, unsigned int nr, unsigned int takes)
 	migrate_target_set_channels(l->tgt, &to);
 	pthread_create(&l->thread, NULL, liar_target, l);
 	peer_send(&l->peer, WIRE_HELLO, table, wire_put_hello(table, &hello));
+}
+
+static void liar_begin(struct liar *l, unsigned int nr, unsigned int takes)
+{
+	liar_begin_within(l, nr, takes, 100 * NSEC_PER_MSEC);
 }
 
 /* Another connection that says it is channel @index of @session. */
@@ -228,6 +234,34 @@ static void test_ends_early(void **state)
 	liar_end(&l, -ENODATA, "the source closed the connection");
 }
 
+/* The first one ends while others are awaited, which never come. */
+static void test_first_ends_alone(void **state)
+{
+	uint64_t begin_ns = clock_now_ns();
+	struct peer a;
+	struct liar l;
+
+	liar_begin_within(&l, 3, 16, 30 * NSEC_PER_SEC);
+	liar_connect(&l, &a, SESSION, 1);
+	/* It has accepted. */
+	assert_int_equal(channel_wait(l.main, 10 * NSEC_PER_SEC), 1);
+	channel_shutdown(l.main);
+	liar_end(&l, -ENODATA, "the source closed the connection in phase");
+	channel_close(a.ch);
+	/* And while another one's round goes on. */
+	liar_begin(&l, 2, 16);
+	liar_connect(&l, &a, SESSION, 1);
+	round_record(&l.peer, WIRE_ROUND_BEGIN, 1, 0);
+	round_record(&a, WIRE_ROUND_BEGIN, 1, 0);
+	round_record(&l.peer, WIRE_ROUND_END, 1, 0);
+	/* It has accepted. */
+	assert_int_equal(channel_wait(l.main, 10 * NSEC_PER_SEC), 1);
+	channel_shutdown(l.main);
+	liar_end(&l, -ENODATA, "the source closed the connection in phase");
+	channel_close(a.ch);
+	assert_true(clock_now_ns() - begin_ns < 10 * NSEC_PER_SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_ends_early),
+		cmocka_unit_test(test_first_ends_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

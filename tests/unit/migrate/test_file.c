@@ -64,8 +64,12 @@ static int save_file(struct fake_vm *vm)
 
 	unlink(path);
 	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
-	/* Not there before it is whole. */
-	assert_int_equal(access(path, F_OK), -1);
+	/* Not there before it is whole, and no other: killed now, nothing
+	 * would stay. */
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	channel_close(ch);
+	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
 	rc = save(ch, vm, &stats);
 	channel_close(ch);
 	return rc;
@@ -222,6 +226,80 @@ static void test_older_file_stays(void **state)
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
+static void on_phase(void *ctx, enum migrate_phase phase)
+{
+	if (phase == MIGRATE_COMMITTED)
+		assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* The name cannot be had at the last moment: then nothing was handed over. */
+static void test_name_is_taken(void **state)
+{
+	const struct migrate_observer observer = { .phase = on_phase };
+	const struct migrate_params params = { 0 };
+	struct migrate_stats stats;
+	struct migrate_source *src;
+	struct fake_vm from;
+	struct channel *ch;
+
+	unlink(path);
+	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
+	fake_vm_init(&from, shape, 3);
+	fake_vm_fill(&from, 6);
+	assert_int_equal(migrate_source_create(&fake_vm_ops, &from, ch, &params,
+					       &observer, &src),
+			 0);
+	assert_int_equal(migrate_source_run(src), -EISDIR);
+	assert_true(from.running);
+	assert_false(from.logging);
+	migrate_source_stats(src, &stats);
+	assert_int_equal(stats.phase, MIGRATE_FAILED);
+	assert_non_null(strstr(stats.error, "cannot write"));
+	migrate_source_destroy(src);
+	channel_close(ch);
+	fake_vm_exit(&from);
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* What may be somebody's work is not written over; an older snapshot is. */
+static void test_what_is_replaced(void **state)
+{
+	struct error err = { "" };
+	struct fake_vm from;
+	struct channel *ch;
+	struct migrate_stats stats;
+	FILE *f;
+
+	unlink(path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("a letter", f);
+	fclose(f);
+	assert_int_equal(channel_open_file(path, true, &ch, &err), -EEXIST);
+	assert_non_null(strstr(err.text, "not a snapshot"));
+	/* As mktemp(1) makes them. */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
+	assert_int_equal(save(ch, &from, &stats), 0);
+	channel_close(ch);
+	fake_vm_exit(&from);
+	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
+	assert_int_equal(save(ch, &from, &stats), 0);
+	channel_close(ch);
+	fake_vm_exit(&from);
+	/* It came while the snapshot was written. */
+	unlink(path);
+	assert_int_equal(channel_open_file(path, true, &ch, NULL), 0);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("a letter", f);
+	fclose(f);
+	assert_int_equal(save(ch, &from, &stats), -EEXIST);
+	assert_true(from.running);
+	channel_close(ch);
+	fake_vm_exit(&from);
+}
+
 static void test_places(void **state)
 {
 	struct error err = { "" };
@@ -244,6 +322,8 @@ int main(void)
 		cmocka_unit_test(test_other_contents),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_older_file_stays),
+		cmocka_unit_test(test_name_is_taken),
+		cmocka_unit_test(test_what_is_replaced),
 		cmocka_unit_test(test_places),
 	};
 
