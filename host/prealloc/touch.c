@@ -54,7 +54,8 @@ void touch_failed(struct worker *w, enum prealloc_failure failure,
 {
 	w->failure = failure;
 	w->failed_offset = offset - offset % w->job->range.page_bytes;
-	atomic_store(&w->job->stop, true);
+	atomic_store(&w->job->failed, true);
+	job_stop(w->job);
 }
 
 /* The counter is in memory before each touch: a jump out of one finds it. */
