@@ -32,6 +32,14 @@ static inline void rewrite(volatile uint8_t *at)
 	__asm__ volatile("" : : : "memory");
 }
 
+/* Asking may take a system call. */
+#define ASK_EVERY 64u
+
+static bool is_stopped(const struct worker *w)
+{
+	return atomic_load_explicit(&w->job->stop, memory_order_relaxed);
+}
+
 bool touch_stopped(const struct worker *w)
 {
 	struct prealloc_job *job = w->job;
@@ -65,7 +73,11 @@ void touch_pages(struct worker *w, uint64_t first, uint64_t nr)
 	volatile uint8_t *at = (uint8_t *)r->base + first * r->page_bytes;
 	volatile uint8_t *end;
 
-	for (; nr && !touch_stopped(w); nr--) {
+	for (; nr && !is_stopped(w); nr--) {
+		if ((nr % ASK_EVERY == 0 || r->page_bytes > r->touch_bytes ||
+		     r->pooled) &&
+		    touch_stopped(w))
+			return;
 		for (end = at + r->page_bytes; at < end; at += r->touch_bytes)
 			if (w->job->config.rewrite)
 				rewrite(at);

@@ -15,6 +15,9 @@ const char *const memory_preallocs[] = { "off",	     "on",    "async",
 					 "serial",   "split", "even",
 					 "populate", "best",  NULL };
 
+const char *const memory_reserves[] = { "on", "off", NULL };
+
+enum { RESERVE_ON, RESERVE_OFF };
 enum { DIRTY_BITMAP, DIRTY_RING };
 enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_ASYNC, PREALLOC_FIRST_METHOD };
 
@@ -61,6 +64,10 @@ static int check_qemu(const struct memory_choice *c, const char *accel,
 		return error_set(err, -EINVAL,
 				 "QEMU has its own way to preallocate: "
 				 "--prealloc on");
+	if (m->unreserved)
+		return error_set(err, -EINVAL,
+				 "--reserve off is for --vmm mini: QEMU takes "
+				 "its way and --prealloc for a contradiction");
 	if (m->ring && strcmp(accel, "kvm"))
 		return error_set(err, -EINVAL,
 				 "--dirty ring is KVM's: --accel %s has none",
@@ -79,6 +86,7 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 		.kind = qemu_accel ? BACKING_THP : BACKING_ANON,
 		.prealloc = c->prealloc ? memory_preallocs[c->prealloc] : NULL,
 		.prealloc_threads = (unsigned int)c->prealloc_threads,
+		.unreserved = c->reserve == RESERVE_OFF,
 		.ring = c->dirty == DIRTY_RING,
 	};
 	if (c->backing)
@@ -133,6 +141,7 @@ void memory_params(const struct memory_choice *c, json_t *params)
 		c->prealloc_threads
 			? json_integer((json_int_t)c->prealloc_threads)
 			: json_null());
+	json_object_set_new(params, "reserve", json_boolean(!m->unreserved));
 	json_object_set_new(params, "dirty",
 			    json_string(memory_dirty_logs[m->ring]));
 }
