@@ -11,6 +11,7 @@
 #include "tools/prealloc_compare.h"
 #include "tools/prealloc_options.h"
 #include "tools/prealloc_sample.h"
+#include "tools/prealloc_vmm.h"
 #include "tools/tools.h"
 
 static const struct command_help help = {
@@ -24,7 +25,8 @@ static const struct command_help help = {
 		"  vmferry prealloc --ram 4G --threads 2\n"
 		"  vmferry prealloc --ram 320M --backing hugetlb --threads 64 "
 		"--method split\n"
-		"  vmferry prealloc --compare --ram 1G --json prealloc.json",
+		"  vmferry prealloc --compare --ram 1G --json prealloc.json\n"
+		"  vmferry prealloc --compare --vmm both --ram 1G --repeat 5",
 };
 
 static const char *const figures[] = {
@@ -145,12 +147,15 @@ static int measure(const struct prealloc_settings *s, int argc, char **argv)
 		return EXIT_BROKEN;
 	noise_begin(&noise);
 	result_set_params(result, prealloc_params(s));
-	result_warn_null(result, "context.vmm", "no guest runs");
-	result_warn_null(result, "context.accelerator", "no guest runs");
+	result_warn_null(result, "context.vmm",
+			 s->vmm ? "see machines" : "no guest runs");
+	result_warn_null(result, "context.accelerator",
+			 s->vmm ? "each VMM's own" : "no guest runs");
 	rc = interrupt_catch();
 	if (!rc)
-		rc = s->compare ? prealloc_compare(s, result, &err)
-				: repeat(s, result, &err);
+		rc = s->vmm	  ? prealloc_vmm_compare(s, result, &err)
+		     : s->compare ? prealloc_compare(s, result, &err)
+				  : repeat(s, result, &err);
 	noise_end(&noise, &report);
 	noise_to_result(&report, result);
 	if (interrupt_pending()) {
