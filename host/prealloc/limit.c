@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/mman.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 
 #include "base/clock.h"
+#include "base/compat.h"
 #include "prealloc/division.h"
 #include "prealloc/prealloc.h"
 

@@ -2,10 +2,10 @@
 /* The doors: at once, or in the background. */
 #include "prealloc/prealloc.h"
 
-#include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/compat.h"
 #include "base/procfile.h"
 #include "prealloc/job.h"
 

@@ -3,10 +3,10 @@
 #include "prealloc/touch.h"
 
 #include <errno.h>
-#include <linux/mman.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/compat.h"
 
 /* Between two looks at whether to stop. */
 #define POPULATE_BYTES (64ull << 20)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/hugepages.h"
 #include "base/noise.h"
 #include "tools/interrupt.h"
 #include "tools/noise_json.h"
@@ -52,6 +53,20 @@ static void judge(const struct prealloc_sample *s, struct result *result,
 			  smaps_of_size(&s->smaps, s->page_bytes), s->bytes);
 	result_warn(result, "%s", err->text);
 	result_add_verdict(result, RESULT_FAIL);
+}
+
+/* Too few pages are what this is to find out. A kernel that has no such pages,
+ * and so can have no pool of them, cannot run it. */
+static int check_pool(const struct prealloc_settings *s, struct error *err)
+{
+	struct hugepages pool;
+	char text[HUGEPAGES_TEXT_BYTES];
+
+	if (!backing_is_pooled(s->backing, s->page_bytes) ||
+	    hugepages_read(s->page_bytes, &pool) != -ENOENT)
+		return 0;
+	return error_set(err, -EOPNOTSUPP, "%s",
+			 hugepages_remedy(s->page_bytes, 1, text));
 }
 
 static int one(const struct prealloc_settings *s, bool warmup,
@@ -152,6 +167,8 @@ static int measure(const struct prealloc_settings *s, int argc, char **argv)
 	result_warn_null(result, "context.accelerator",
 			 s->vmm ? "each VMM's own" : "no guest runs");
 	rc = interrupt_catch();
+	if (!rc)
+		rc = check_pool(s, &err);
 	if (!rc)
 		rc = s->vmm	  ? prealloc_vmm_compare(s, result, &err)
 		     : s->compare ? prealloc_compare(s, result, &err)

@@ -21,26 +21,6 @@ enum { RESERVE_ON, RESERVE_OFF };
 enum { DIRTY_BITMAP, DIRTY_RING };
 enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_ASYNC, PREALLOC_FIRST_METHOD };
 
-static int parse_backing(const char *text, struct drive_memory *m,
-			 struct error *err)
-{
-	int kind;
-
-	if (!strncmp(text, "file:", 5) && text[5]) {
-		m->kind = BACKING_FILE;
-		m->path = text + 5;
-		return 0;
-	}
-	kind = options_choice(backing_names, text);
-	if (kind < 0 || kind == BACKING_FILE)
-		return error_set(err, -EINVAL,
-				 "--backing takes one of anon, thp, hugetlb, "
-				 "memfd, file:PATH, not '%s'",
-				 text);
-	m->kind = (enum backing_kind)kind;
-	return 0;
-}
-
 /* QEMU asks for transparent huge pages on anonymous RAM, whatever it is told;
  * and a file of its own it makes only in a folder. */
 static int check_qemu(const struct memory_choice *c, const char *accel,
@@ -90,7 +70,7 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 		.ring = c->dirty == DIRTY_RING,
 	};
 	if (c->backing)
-		rc = parse_backing(c->backing, m, err);
+		rc = backing_parse(c->backing, &m->kind, &m->path, err);
 	if (!rc && c->prealloc_threads && !c->prealloc)
 		rc = error_set(err, -EINVAL,
 			       "--prealloc-threads goes with --prealloc on");

@@ -95,29 +95,11 @@ static int resolve_backing(struct prealloc_settings *s, struct error *err)
 	const char *text = s->backing_text ? s->backing_text
 			   : s->vmm	   ? "thp"
 					   : "anon";
-	size_t len = strcspn(text, ":");
-	unsigned int i;
+	int rc = backing_parse(text, &s->backing, &s->path, err);
 
-	for (i = 0; backing_names[i]; i++)
-		if (strlen(backing_names[i]) == len &&
-		    !strncmp(backing_names[i], text, len))
-			break;
-	if (!backing_names[i])
-		return error_set(err, -EINVAL,
-				 "--backing takes one of anon, thp, hugetlb, "
-				 "memfd, file:PATH, not '%s'",
-				 text);
-	s->backing = (enum backing_kind)i;
+	if (rc)
+		return rc;
 	s->backing_given = s->backing_text;
-	s->path = text[len] ? text + len + 1 : NULL;
-	if (s->backing == BACKING_FILE ? !s->path || !*s->path
-				       : s->path != NULL)
-		return error_set(err, -EINVAL,
-				 s->backing == BACKING_FILE
-					 ? "--backing file takes a path: "
-					   "file:PATH"
-					 : "--backing %s takes no path",
-				 backing_names[i]);
 	if (!s->page_bytes)
 		s->page_bytes = backing_default_page_bytes(s->backing);
 	return backing_check(s->backing, s->page_bytes, err);

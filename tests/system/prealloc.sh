@@ -35,6 +35,10 @@ refused 'others. stores' --backing memfd --touch rewrite --method serial
 refused 'goes with' --touch rewrite
 refused 'NUMA node 999' --numa-node 999
 refused 'not an option' fast
+refused 'goes with --compare' --vmm mini
+refused 'mini, qemu or both' --compare --vmm xen
+refused 'is for --vmm mini' --compare --vmm both --backing anon
+refused 'at least 64M' --compare --vmm mini --ram 32M
 
 run prealloc --backing thp --threads auto --cpus 1 --dry-run
 jq -e '.page_bytes == 2097152 and .threads == 1 and .method == "best" and
@@ -248,6 +252,20 @@ result $? "a comparison has all methods and numbers of threads ($err)"
 grep -q 'x limit' "$dir/out"
 result $? "and a table"
 
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	run prealloc --compare --vmm both --ram 64M --repeat 1 --warmup 0 \
+		--threads 2 --backing memfd --json "$dir/r.json"
+	[ "$rc" -eq 0 ] && documented && is '([.machines[] | select(.vmm ==
+		"mini") | .prealloc] | sort) == ["async", "off", "on"] and
+		all(.machines[]; .start_ms > 0 and
+		.migrate_ms == .target_start_ms + .total_ms and
+		(.runs | length) == 1) and ([.machines[] | select(.prealloc ==
+		"async") | .saved_ms] | all(. != null))'
+	result $? "whole machines, with and without ($rc $err)"
+	grep -q 'target starts' "$dir/out"
+	result $? "and a table of them"
+fi
+
 # The shell has SIGINT ignored for what it starts in the background.
 env --default-signal=INT "$vmferry" prealloc --ram 32M --repeat 100000 \
 	--json "$dir/r.json" >"$dir/out" 2>"$dir/err" &
@@ -352,6 +370,25 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	run migrate --prealloc-threads 2
 	[ "$rc" -eq 2 ] && grep -q 'goes with --prealloc' "$dir/err"
 	result $? "threads for nothing are refused"
+	run migrate --vmm qemu --backing memfd --reserve off
+	[ "$rc" -eq 2 ] && grep -q 'is for --vmm mini' "$dir/err"
+	result $? "and reserves its memory"
+	# While a machine has its memory touched it is there, and says nothing.
+	for what in 'boot --ram 3G' 'migrate --ram 2G' 'vmm --ram 3G'; do
+		# shellcheck disable=SC2086 # words
+		env --default-signal=INT "$vmferry" $what --prealloc serial \
+			>"$dir/out" 2>"$dir/err" </dev/null &
+		pid=$!
+		sleep 0.15
+		began=$(date +%s%N)
+		kill -INT $pid
+		wait $pid
+		rc=$?
+		took=$((($(date +%s%N) - began) / 1000000))
+		{ [ $rc -eq 130 ] || { [ $rc -eq 0 ] && [ "${what%% *}" = vmm ]; }; } &&
+			[ $took -lt 1000 ] && [ -z "$(left_running)" ]
+		result $? "Ctrl-C while $what has its memory had ($rc, $took ms)"
+	done
 	run migrate --vmm qemu --prealloc even
 	[ "$rc" -eq 2 ] && grep -q 'QEMU has its own way' "$dir/err"
 	result $? "QEMU's way is its own"
