@@ -209,12 +209,6 @@ static int start_timeout_ms(const struct drive_vm_params *params)
 	return more < INT_MAX / 2 ? QMP_TIMEOUT_MS + (int)more : INT_MAX;
 }
 
-static void tell_child(const struct drive_vm_params *p, pid_t pid)
-{
-	if (p->child)
-		p->child(p->child_ctx, p->child_slot, pid);
-}
-
 int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		   struct error *err)
 {
@@ -241,13 +235,13 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	rc = spawn(vm, params, qmp[1], serial[1], err);
 	close(qmp[1]);
 	close(serial[1]);
-	tell_child(params, vm->pid);
+	drive_vm_tell_child(params, vm->pid);
 	if (!rc)
 		rc = console_create(serial[0], path, &vm->console, err);
 	if (rc) {
 		close(serial[0]);
 		close(qmp[0]);
-		tell_child(params, 0);
+		drive_vm_tell_child(params, 0);
 		drive_vm_stop(vm);
 		return rc;
 	}
@@ -255,7 +249,7 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 				&why);
 	if (rc) {
 		/* First: a pid that is reaped may be anyone's. */
-		tell_child(params, 0);
+		drive_vm_tell_child(params, 0);
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);
 		drive_vm_stop(vm);

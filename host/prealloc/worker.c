@@ -9,7 +9,7 @@
 #include "prealloc/job.h"
 #include "prealloc/touch.h"
 
-#define BACKGROUND_NICE 19
+#define BACKGROUND_NICE 10
 
 static void wait_at_gate(struct prealloc_job *job)
 {

@@ -203,8 +203,15 @@ static bool pair(const char *qemu, struct cell *cell, uint64_t mib, bool keep,
 {
 	struct cost without, with, ours;
 	double limit_ms;
-	bool good = !ours_first || run_ours(cell, mib, &ours);
+	/*
+	 * Once for nothing: what another kind of memory gave back may have
+	 * gone to the hypervisor below meanwhile (free page reporting), and who
+	 * comes first would pay for having it again.
+	 */
+	bool good = run_ours(cell, mib, &ours);
 
+	if (ours_first)
+		good = good && run_ours(cell, mib, &ours);
 	good = good && run_limit(cell, mib, &limit_ms) &&
 	       run_qemu(qemu, cell, mib, false, &without) &&
 	       run_qemu(qemu, cell, mib, true, &with) &&

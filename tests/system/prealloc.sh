@@ -258,12 +258,10 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	[ "$rc" -eq 0 ] && documented && is '([.machines[] | select(.vmm ==
 		"mini") | .prealloc] | sort) == ["async", "off", "on"] and
 		all(.machines[]; .start_ms > 0 and
-		.migrate_ms == .target_start_ms + .total_ms and
+		(.migrate_ms - .target_start_ms - .total_ms | fabs) < 0.01 and
 		(.runs | length) == 1) and ([.machines[] | select(.prealloc ==
 		"async") | .saved_ms] | all(. != null))'
 	result $? "whole machines, with and without ($rc $err)"
-	grep -q 'target starts' "$dir/out"
-	result $? "and a table of them"
 fi
 
 # The shell has SIGINT ignored for what it starts in the background.
@@ -344,10 +342,8 @@ spares_all()
 
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	free=$(cat $pool/free_hugepages 2>/dev/null || echo 64)
-	if [ "$free" -le 40 ] && more_pages $((40 - free)); then
-		spares_all
-		give_back
-	fi
+	[ "$free" -gt 40 ] || ! more_pages $((40 - free)) || spares_all
+	give_back
 	without=$(rss)
 	for method in on split; do
 		with=$(rss --prealloc $method --prealloc-threads 3)
@@ -360,10 +356,12 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 			--before 200ms --after 1s --json "$dir/r.json"
 		[ "$rc" -eq 0 ] && of_migrate && is '.params.prealloc_threads == 2 and
 			.params.prealloc == "'$when'" and .verdict == "pass" and
-			(.samples[0].prealloc | .mode == "'$when'" and .done and
-			.ms > 0 and .mapped_bytes == 67108864 and
-			.failure == null) and
-			.samples[0].memory.target.resident_4k_bytes == 67108864'
+			(.samples[0].prealloc | .mode == "'$when'" and
+			.failure == null and (.done | not) == (.ms == null) and
+			(if "'$when'" == "async" then .mapped_bytes > 0 else
+			.done and .mapped_bytes == 67108864 end)) and
+			("'$when'" == "async" or
+			.samples[0].memory.target.resident_4k_bytes == 67108864)'
 		result $? "a migration into preallocated memory ($when) is clean" \
 			"($rc $err $(tail -n 3 "$dir/out"))"
 	done
