@@ -105,18 +105,25 @@ static int take_runs(struct intake *in, unsigned int nr_runs)
 	return nr_iov;
 }
 
-/* Runs are in order: the last one has come furthest. */
+/* Runs are in order: the last one of a region has come furthest there. */
 static int tell_reached(struct intake *in, unsigned int nr_runs)
 {
 	const struct migrate_target *tgt = in->tgt;
-	const struct wire_run *run = &in->runs[nr_runs - 1];
+	const struct wire_run *run = in->runs;
 	uint64_t first;
+	unsigned int i;
+	int rc = 0;
 
-	if (!tgt->ops->reached || in->round.round != 1 || !nr_runs)
+	if (!tgt->ops->reached || in->round.round != 1)
 		return 0;
-	run_hva(tgt, run, &first);
-	return tgt->ops->reached(tgt->vm, run->region, first + run->count,
-				 in->peer.err);
+	for (i = 0; !rc && i < nr_runs; i++) {
+		if (i + 1 < nr_runs && run[i + 1].region == run[i].region)
+			continue;
+		run_hva(tgt, &run[i], &first);
+		rc = tgt->ops->reached(tgt->vm, run[i].region,
+				       first + run[i].count, in->peer.err);
+	}
+	return rc;
 }
 
 /* What recv(2) says where it finds no page to write to. */
