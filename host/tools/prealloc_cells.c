@@ -171,12 +171,12 @@ void cells_exit(struct cells *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->nr; i++) {
+	for (i = 0; c->cell && i < c->nr; i++) {
 		free(c->cell[i].elapsed_ms);
 		free(c->cell[i].start_spread_ms);
 		free(c->cell[i].finish_spread_ms);
 	}
-	for (i = 0; i < c->nr_limits; i++)
+	for (i = 0; c->limit && i < c->nr_limits; i++)
 		free(c->limit[i].elapsed_ms);
 	free(c->cell);
 	free(c->limit);

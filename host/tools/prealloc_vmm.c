@@ -3,6 +3,7 @@
 #include "tools/prealloc_vmm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -152,9 +153,9 @@ static void show_progress(const struct prealloc_machines *c, uint64_t done)
 	uint64_t rounds = c->set->warmup + c->set->repeat;
 
 	if (prealloc_shows_progress(c->set))
-		fprintf(stderr, "\r\033[K%llu of %llu: %s, prealloc %s",
-			(unsigned long long)done,
-			(unsigned long long)(rounds * c->nr), m->vmm, m->way);
+		fprintf(stderr,
+			"\r\033[K%" PRIu64 " of %" PRIu64 ": %s, prealloc %s",
+			done, rounds * c->nr, m->vmm, m->way);
 }
 
 /* To and fro, so that whatever drifts meanwhile is nobody's own. */
