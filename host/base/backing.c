@@ -58,6 +58,33 @@ int backing_check(enum backing_kind kind, uint64_t page_bytes,
 			 units_format_size(size, page_bytes), sizes[kind].has);
 }
 
+int backing_parse(const char *text, enum backing_kind *ret_kind,
+		  const char **ret_path, struct error *err)
+{
+	size_t len = strcspn(text, ":");
+	const char *path = text[len] ? text + len + 1 : NULL;
+	unsigned int i;
+
+	for (i = 0; backing_names[i]; i++)
+		if (strlen(backing_names[i]) == len &&
+		    !strncmp(backing_names[i], text, len))
+			break;
+	if (!backing_names[i])
+		return error_set(err, -EINVAL,
+				 "--backing takes one of anon, thp, hugetlb, "
+				 "memfd, file:PATH, not '%s'",
+				 text);
+	if (i == BACKING_FILE && (!path || !*path))
+		return error_set(err, -EINVAL,
+				 "--backing file takes a path: file:PATH");
+	if (i != BACKING_FILE && path)
+		return error_set(err, -EINVAL, "--backing %s takes no path",
+				 backing_names[i]);
+	*ret_kind = (enum backing_kind)i;
+	*ret_path = path;
+	return 0;
+}
+
 /* log2 of the page size where mmap(2) and memfd_create(2) want it. */
 static unsigned int huge_bits(uint64_t page_bytes)
 {

@@ -44,6 +44,16 @@ struct backing {
 /* The page size that a kind has if none is named. */
 uint64_t backing_default_page_bytes(enum backing_kind kind);
 
+/**
+ * backing_parse() - a kind as one writes it: "memfd", "file:PATH".
+ * @ret_path: of a file, inside of @text; else NULL. Both are untouched on
+ *	failure.
+ *
+ * Return: 0, or -EINVAL with a sentence that names --backing.
+ */
+int backing_parse(const char *text, enum backing_kind *ret_kind,
+		  const char **ret_path, struct error *err);
+
 /* Do the two go together? -EINVAL with a sentence. */
 int backing_check(enum backing_kind kind, uint64_t page_bytes,
 		  struct error *err);

@@ -148,6 +148,7 @@ static int run_command(const struct boot_settings *set, struct drive_vm *vm,
 int boot_run(const struct boot_settings *set, struct boot_sample *out,
 	     struct error *err)
 {
+	struct drive_vm_params params;
 	struct drive_vm vm = { .pid = 0 };
 	int rc;
 
@@ -162,9 +163,9 @@ int boot_run(const struct boot_settings *set, struct boot_sample *out,
 		.gap_p99_us = NAN,
 		.gap_max_us = NAN,
 	};
-	rc = drive_vm_start(&set->vm, &vm, err);
-	if (set->child)
-		set->child(NULL, 0, vm.pid);
+	params = set->vm;
+	params.child = set->child;
+	rc = drive_vm_start(&params, &vm, err);
 	if (!rc)
 		snprintf(out->vmm_version, sizeof(out->vmm_version), "%s",
 			 qmp_client_version(vm.qmp));

@@ -128,6 +128,7 @@ static int after_success(struct run *r, struct error *err)
 		return rc;
 	run_mark(r, &r->target, &r->target_count, &r->after);
 	run_look_at_memory(&r->target, &r->out->target_memory);
+	run_look_at_prealloc(&r->target, &r->out->prealloc);
 	rc = check_source_stands(r, err);
 	run_stage(r, "verify");
 	if (!rc && !r->out->state_unseen)
@@ -195,6 +196,15 @@ static void guest_lost(struct run *r, const struct error *why)
 	snprintf(r->out->failure, sizeof(r->out->failure),
 		 "the guest broke after the migration: %s", why->text);
 	stop_sampler(r, false);
+}
+
+int run_without_target(struct run *r, const char *why, struct error *err)
+{
+	snprintf(r->out->failure, sizeof(r->out->failure), "%s", why);
+	run_look_at_memory(&r->source, &r->out->source_memory);
+	r->out->rate_target = (double)workload_target_bytes_per_s(
+		&r->set->workload, r->set->nr_vcpus);
+	return after_failure(r, err);
 }
 
 static int migrate(struct run *r, struct error *err)

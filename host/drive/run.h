@@ -120,6 +120,15 @@ struct run_memory {
 	uint64_t bytes_4k, bytes_2m, bytes_1g;
 };
 
+/* What a target says of its preallocation. */
+struct run_prealloc {
+	bool known; /* the mini VMM's, and there was something to do */
+	bool done; /* else it still goes on */
+	double ms; /* of the threads; so far they were NAN */
+	uint64_t mapped_bytes;
+	char failure[400]; /* "" = none */
+};
+
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
@@ -128,6 +137,7 @@ struct run_sample {
 	char vmm_version[128]; /* as the source greeted; "" = it never did */
 	char failure[512]; /* why not, or "" */
 	double boot_ready_ms, fill_ms;
+	double target_start_ms; /* fork -> it waits for the source */
 	double total_ms, setup_ms, downtime_ms, blackout_ms, guest_gap_ms;
 	double brownout_ms;
 	double wire_bytes, state_bytes;
@@ -143,6 +153,7 @@ struct run_sample {
 	struct threads source_threads, target_threads;
 	/* Before the migration; before the target is verified. */
 	struct run_memory source_memory, target_memory;
+	struct run_prealloc prealloc; /* of the target */
 	double rate_target, rate_before, rate_during, rate_after; /* bytes/s */
 	double stop_ms, final_ram_ms, device_save_ms, device_load_ms;
 	double resume_ms, first_step_ms;

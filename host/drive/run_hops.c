@@ -80,6 +80,14 @@ static int adopt_source(struct run *before, struct run *r, struct error *err)
 	return run_not_usage(run_ready_source(r, err));
 }
 
+static int refused(struct run *r, struct error *err)
+{
+	struct error why = *err;
+
+	err->text[0] = '\0';
+	return run_without_target(r, why.text, err);
+}
+
 static int do_hop(struct run *before, struct run *r, struct error *err)
 {
 	int rc = before->target.pid ? adopt_source(before, r, err)
@@ -90,6 +98,8 @@ static int do_hop(struct run *before, struct run *r, struct error *err)
 	rc = run_link_open(r, err);
 	if (!rc)
 		rc = run_start_target(r, err);
+	if (rc && r->refused)
+		return refused(r, err);
 	if (!rc)
 		rc = run_set_up(r, err);
 	return rc ? rc : run_hop(r, err);

@@ -48,6 +48,7 @@ struct run {
 	bool have_wire;
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
+	bool refused; /* there is no memory for the target */
 	bool hold; /* the target waits for our `cont` */
 	/* Of attached machines. */
 	bool attached;
@@ -92,6 +93,8 @@ int run_copy_log(const char *from, const char *to, const char *mode);
 
 /* run.c: warm up, migrate, look, and the figures of it. */
 int run_hop(struct run *r, struct error *err);
+/* There is no target, and why: the source must go on, and be right. */
+int run_without_target(struct run *r, const char *why, struct error *err);
 
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
@@ -131,6 +134,8 @@ int run_score(struct run *r);
 
 /* run_memory.c: untouched if it cannot be seen. */
 void run_look_at_memory(const struct drive_vm *vm, struct run_memory *ret);
+/* How the mini VMM preallocated its memory, if it did. */
+void run_look_at_prealloc(struct drive_vm *vm, struct run_prealloc *ret);
 
 /* run_link.c: the way between the two. */
 /* Is it no socket, but a file that the target loads when it is whole? */

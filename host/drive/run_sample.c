@@ -10,6 +10,7 @@ void run_sample_init(struct run_sample *o)
 	double *const figures[] = {
 		&o->boot_ready_ms,
 		&o->fill_ms,
+		&o->target_start_ms,
 		&o->total_ms,
 		&o->setup_ms,
 		&o->downtime_ms,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hugepages.h"
 #include "drive/console.h"
 #include "drive/run_internal.h"
 #include "qmp/client.h"
@@ -64,7 +65,7 @@ void run_tell_child(const struct run *r, unsigned int slot, pid_t pid)
 		r->set->child(r->set->progress_ctx, slot, pid);
 }
 
-static void vm_params(const struct run *r, const char *name,
+static void vm_params(const struct run *r, const char *name, unsigned int slot,
 		      struct drive_vm_params *p)
 {
 	*p = (struct drive_vm_params){
@@ -76,7 +77,27 @@ static void vm_params(const struct run *r, const char *name,
 		.nr_vcpus = r->set->nr_vcpus,
 		.memory = r->set->memory,
 		.kernel = r->set->kernel,
+		.child = r->set->child,
+		.child_ctx = r->set->progress_ctx,
+		.child_slot = slot,
 	};
+}
+
+/* Who is told how many pages the source lacks would be told again for the
+ * target. */
+static void count_both(const struct run *r, struct error *err)
+{
+	uint64_t page = r->set->memory.page_bytes;
+	char remedy[HUGEPAGES_TEXT_BYTES];
+	size_t n = strlen(err->text);
+
+	if (!backing_is_pooled(r->set->memory.kind, page) ||
+	    !strstr(err->text, "hugepages"))
+		return;
+	snprintf(
+		err->text + n, sizeof(err->text) - n,
+		"; for source and target: %s",
+		hugepages_remedy(page, 2 * (r->set->ram_bytes / page), remedy));
 }
 
 static int boot_source(struct run *r, struct error *err)
@@ -85,11 +106,12 @@ static int boot_source(struct run *r, struct error *err)
 	int rc;
 
 	run_stage(r, "boot");
-	vm_params(r, "source", &p);
+	vm_params(r, "source", 0, &p);
 	if (r->set->qemu_source)
 		p.qemu.binary = r->set->qemu_source;
 	rc = drive_vm_start(&p, &r->source, err);
-	run_tell_child(r, 0, r->source.pid);
+	if (rc == -ENODEV && !run_by_handover(r))
+		count_both(r, err);
 	if (!rc)
 		rc = run_await_ready(&r->source, &r->out->boot_ready_ms, err);
 	return rc;
@@ -129,12 +151,23 @@ int run_start_source(struct run *r, struct error *err)
 	return rc ? rc : run_ready_source(r, err);
 }
 
+/*
+ * The source is such a machine, so this host can run them: that there is no
+ * second one, for want of memory, is a migration that failed.
+ */
+static int target_refused(struct run *r, int rc)
+{
+	r->refused =
+		rc == -ENODEV && !r->set->qemu_source && !r->set->qemu_target;
+	return rc;
+}
+
 int run_start_target(struct run *r, struct error *err)
 {
 	struct drive_vm_params p;
 	int rc;
 
-	vm_params(r, "target", &p);
+	vm_params(r, "target", 1, &p);
 	if (r->set->qemu_target)
 		p.qemu.binary = r->set->qemu_target;
 	p.memory.handover = run_by_handover(r);
@@ -142,7 +175,10 @@ int run_start_target(struct run *r, struct error *err)
 	p.paused = r->hold;
 	p.die_at = r->set->fault;
 	rc = drive_vm_start(&p, &r->target, err);
-	run_tell_child(r, 1, r->target.pid);
+	if (rc)
+		return target_refused(r, rc);
+	r->out->target_start_ms =
+		(double)(clock_now_ns() - r->target.started_ns) / 1e6;
 	if (!rc)
 		rc = drive_vm_map(&r->target, &r->source, err);
 	if (!rc)

@@ -235,17 +235,21 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 	rc = spawn(vm, params, qmp[1], serial[1], err);
 	close(qmp[1]);
 	close(serial[1]);
+	drive_vm_tell_child(params, vm->pid);
 	if (!rc)
 		rc = console_create(serial[0], path, &vm->console, err);
 	if (rc) {
 		close(serial[0]);
 		close(qmp[0]);
+		drive_vm_tell_child(params, 0);
 		drive_vm_stop(vm);
 		return rc;
 	}
 	rc = qmp_client_connect(qmp[0], start_timeout_ms(params), &vm->qmp,
 				&why);
 	if (rc) {
+		/* First: a pid that is reaped may be anyone's. */
+		drive_vm_tell_child(params, 0);
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);
 		drive_vm_stop(vm);

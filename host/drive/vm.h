@@ -44,6 +44,7 @@ struct drive_memory {
 	uint64_t page_bytes;
 	const char *prealloc; /* "on", or a method (mini); NULL = off */
 	unsigned int prealloc_threads; /* 0 = as many as the VMM likes */
+	bool unreserved; /* huge pages are not promised (mini) */
 	bool ring; /* dirty ring instead of the bitmap */
 	bool handover; /* a target: it comes from the source */
 };
@@ -62,6 +63,11 @@ struct drive_vm_params {
 	const char *incoming; /* address to wait at, or NULL: boot */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */
+	/* Told of the process as soon as there is one, and with 0 when it is
+	 * gone before drive_vm_start() has returned; may be NULL. */
+	void (*child)(void *ctx, unsigned int slot, pid_t pid);
+	void *child_ctx;
+	unsigned int child_slot;
 };
 
 struct drive_vm {

@@ -34,6 +34,14 @@ struct drive_kind_ops {
 	bool (*carries_avx)(struct drive_vm *vm);
 };
 
+/* For who has to end it: 0, it is gone. */
+static inline void drive_vm_tell_child(const struct drive_vm_params *p,
+				       pid_t pid)
+{
+	if (p->child)
+		p->child(p->child_ctx, p->child_slot, pid);
+}
+
 extern const struct drive_kind_ops drive_mini, drive_qemu;
 
 #endif

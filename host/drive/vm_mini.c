@@ -34,6 +34,8 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		drive_args_add(a, "--prealloc=%s", m->prealloc);
 	if (!m->handover && m->prealloc_threads)
 		drive_args_add(a, "--prealloc-threads=%u", m->prealloc_threads);
+	if (m->unreserved)
+		drive_args_add(a, "--reserve=off");
 	if (m->ring)
 		drive_args_add(a, "--dirty=ring");
 	drive_args_add(a, "--qmp=fd:%d", qmp_fd);

@@ -244,6 +244,7 @@ static int make(struct machine *m, struct error *err)
 		.page_bytes = p->page_bytes,
 		.path = p->backing_path,
 		.awaited = p->handover,
+		.unreserved = p->unreserved,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,
@@ -286,6 +287,7 @@ static void unmake(struct machine *m)
 	/* Only our own: the file may be another machine's. */
 	if (m->serves_qmp)
 		address_unlink(m->params->qmp);
+	pthread_mutex_destroy(&m->prealloc.lock);
 	pthread_mutex_destroy(&m->lock);
 }
 
@@ -309,8 +311,14 @@ int machine_run(const struct machine_params *params, struct error *err)
 	if (rc)
 		return rc;
 	pthread_mutex_init(&m.lock, NULL);
+	pthread_mutex_init(&m.prealloc.lock, NULL);
 	migration_init(&m);
 	rc = make(&m, err);
+	/* A signal came while RAM was being had. */
+	if (rc == -EINTR) {
+		unmake(&m);
+		return 0;
+	}
 	if (!rc && !params->incoming && !params->paused)
 		rc = machine_cont(&m, err);
 	if (!rc)

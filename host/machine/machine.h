@@ -24,6 +24,9 @@ struct machine_params {
 	struct prealloc_config prealloc_how;
 	/* Only begin to, where a guest is to come in: while it arrives. */
 	bool prealloc_async;
+	/* Huge pages are not reserved when they are mapped: a pool that is too
+	 * small shows when they are touched. */
+	bool unreserved;
 	bool handover; /* incoming: RAM comes by descriptor */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */

@@ -66,6 +66,12 @@ static int op_touched(void *vm, unsigned int index, uint64_t first,
 				first, nr, ret_bits);
 }
 
+static int op_reached(void *vm, unsigned int index, uint64_t end_page,
+		      struct error *err)
+{
+	return machine_prealloc_reached(vm, index, end_page, err);
+}
+
 static int op_pause(void *vm)
 {
 	struct machine *m = vm;
@@ -136,7 +142,11 @@ static int load_state(struct machine *m, const uint8_t *state, size_t bytes,
 static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
 {
 	struct error err = { "" };
-	int rc = load_state(vm, state, bytes, &err);
+	/* Before `go`, and while the source can still go on. */
+	int rc = machine_prealloc_check(vm, &err);
+
+	if (!rc)
+		rc = load_state(vm, state, bytes, &err);
 
 	migration_blame(vm, &err);
 	return rc;
@@ -150,6 +160,7 @@ const struct migrate_vm_ops migration_ops = {
 	.fetch_dirty = op_fetch_dirty,
 	.clear_dirty = op_clear_dirty,
 	.touched = op_touched,
+	.reached = op_reached,
 	.pause = op_pause,
 	.resume = op_resume,
 	.save_state = op_save_state,

@@ -132,7 +132,7 @@ json_t *migration_query(struct machine *m)
 {
 	struct migration *g = &m->migration;
 	struct migrate_stats *s = calloc(1, sizeof(*s));
-	json_t *reply = json_object();
+	json_t *reply = json_object(), *prealloc;
 
 	pthread_mutex_lock(&m->lock);
 	if (g->used && s) {
@@ -152,6 +152,9 @@ json_t *migration_query(struct machine *m)
 			set(reply, "error-desc", json_string(g->error.text));
 		set(reply, "x-vmferry", details(m, s));
 	}
+	prealloc = machine_prealloc_query(m);
+	if (prealloc)
+		set(reply, "x-vmferry-prealloc", prealloc);
 	if (m->listen_fd >= 0)
 		set(reply, "socket-address", waiting_at(g->address));
 	pthread_mutex_unlock(&m->lock);

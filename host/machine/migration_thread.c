@@ -53,6 +53,9 @@ static void on_phase(void *ctx, enum migrate_phase phase)
 	/* All channels are there. */
 	if (phase == MIGRATE_PRECOPY && !m->migration.outgoing)
 		migration_stop_listening(m);
+	/* One pass may have been all. */
+	if (phase == MIGRATE_STATE && !m->migration.outgoing)
+		machine_prealloc_passed(m);
 	/* The end is told when the thread has cleaned up; but that the target
 	 * has it all is news to be told at once. */
 	if (phase >= MIGRATE_DONE &&
@@ -75,6 +78,8 @@ static void on_round(void *ctx, unsigned int round)
 
 	snprintf(where, sizeof(where), "round:%u", round);
 	maybe_die(m, where);
+	if (round > 1 && !m->migration.outgoing)
+		machine_prealloc_passed(m);
 	pthread_mutex_lock(&m->lock);
 	if (m->migration.outgoing && m->migration.events)
 		qmp_server_event(m->qmp, "MIGRATION_PASS",

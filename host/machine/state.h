@@ -66,14 +66,23 @@ struct machine_console {
 	bool begun, mid_line;
 };
 
+/* How RAM was had before the guest ran, or is being had. */
+struct machine_prealloc {
+	pthread_mutex_t lock;
+	/* Under way in the background, by region; NULL = none. */
+	struct prealloc_job *job[GUESTMEM_MAX_REGIONS];
+	uint64_t elapsed_ns, mapped_bytes;
+	int rc; /* of the first that failed, with */
+	struct error err;
+};
+
 struct machine {
 	const struct machine_params *params;
 	struct vm *vm;
 	struct qmp_server *qmp;
 	int listen_fd; /* incoming, watched by the loop; -1 */
 	int signal_fd;
-	/* Under way in the background, by region; NULL = none. */
-	struct prealloc_job *prealloc[GUESTMEM_MAX_REGIONS];
+	struct machine_prealloc prealloc;
 	bool serves_qmp; /* the socket file is ours */
 
 	pthread_mutex_t lock; /* for everything below */
@@ -122,6 +131,15 @@ int machine_load_guest(struct machine *m, struct error *err);
 /* prealloc.c: by m->params->prealloc_how; -EOPNOTSUPP if the host has too
  * little, and what is missing. */
 int machine_prealloc(struct machine *m, struct error *err);
+/* In the background: pages of region @index up to @end_page have come or are
+ * about to; all have. Return: as machine_prealloc_check(). Any thread. */
+int machine_prealloc_reached(struct machine *m, unsigned int index,
+			     uint64_t end_page, struct error *err);
+void machine_prealloc_passed(struct machine *m);
+/* 0, or -ENOMEM if memory could not be had, with the sentence. Any thread. */
+int machine_prealloc_check(struct machine *m, struct error *err);
+/* What came of it so far, or NULL if there was nothing to do. Any thread. */
+json_t *machine_prealloc_query(struct machine *m);
 /* Ends what goes on in the background; before the memory goes. */
 void machine_prealloc_end(struct machine *m);
 

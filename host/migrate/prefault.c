@@ -5,15 +5,12 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "base/compat.h"
+
 #define PAGE_BYTES 4096u
 
 /* Below it a call costs what the faults do. */
 #define WORTH_BYTES (16 * PAGE_BYTES)
-
-/* Linux 5.14; older kernels refuse it. */
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 static bool is_there(void *page)
 {

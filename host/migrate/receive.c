@@ -105,6 +105,36 @@ static int take_runs(struct intake *in, unsigned int nr_runs)
 	return nr_iov;
 }
 
+/* Runs are in order: the last one of a region has come furthest there. */
+static int tell_reached(struct intake *in, unsigned int nr_runs)
+{
+	const struct migrate_target *tgt = in->tgt;
+	const struct wire_run *run = in->runs;
+	uint64_t first;
+	unsigned int i;
+	int rc = 0;
+
+	if (!tgt->ops->reached || in->round.round != 1)
+		return 0;
+	for (i = 0; !rc && i < nr_runs; i++) {
+		if (i + 1 < nr_runs && run[i + 1].region == run[i].region)
+			continue;
+		run_hva(tgt, &run[i], &first);
+		rc = tgt->ops->reached(tgt->vm, run[i].region,
+				       first + run[i].count, in->peer.err);
+	}
+	return rc;
+}
+
+/* What recv(2) says where it finds no page to write to. */
+static int no_memory(struct intake *in)
+{
+	return error_set(in->peer.err, -ENOMEM,
+			 "the target could not have a page of its memory: "
+			 "have huge pages reserved (--reserve on), or more of "
+			 "them");
+}
+
 int intake_batch(struct intake *in, const struct wire_header *h)
 {
 	const struct memory *memory = &in->tgt->memory;
@@ -121,8 +151,13 @@ int intake_batch(struct intake *in, const struct wire_header *h)
 	rc = target_check_runs(in, nr_runs);
 	if (rc)
 		return rc;
+	rc = tell_reached(in, nr_runs);
+	if (rc)
+		return rc;
 	nr_iov = take_runs(in, nr_runs);
 	rc = channel_readv_all(p->ch, in->iov, nr_iov);
+	if (rc == -EFAULT)
+		return no_memory(in);
 	if (rc)
 		return peer_lost(p, rc);
 	progress_batch(&in->tgt->progress, in->round.pages - pages,

@@ -49,7 +49,7 @@ struct migrate_handover_ops {
  *
  * All return 0 or -errno, unless said otherwise. Calls come one at a time, from
  * the thread that runs migrate_source_run() or migrate_target_run(); but
- * clear_dirty() and touched() from any of the engine's threads.
+ * clear_dirty(), touched() and reached() from any of the engine's threads.
  */
 struct migrate_vm_ops {
 	/* Number of regions, 1..MIGRATE_MAX_REGIONS; constant. */
@@ -91,6 +91,15 @@ struct migrate_vm_ops {
 	int (*pause)(void *vm);
 	/* Source: go on after a failure. Target: run. */
 	int (*resume)(void *vm);
+
+	/*
+	 * Target; may be NULL. In the first pass pages of region @index up to
+	 * @end_page are about to be received, or have been: it has come so
+	 * far. From any of the engine's threads. Return: 0, or -errno with a
+	 * sentence if the machine cannot have its memory.
+	 */
+	int (*reached)(void *vm, unsigned int index, uint64_t end_page,
+		       struct error *err);
 
 	/* Source, paused: append the state of vCPUs and devices. */
 	int (*save_state)(void *vm, struct buf *state);

@@ -30,3 +30,15 @@ uint64_t division_chunk_pages(uint64_t page_bytes)
 {
 	return page_bytes < CHUNK_BYTES ? CHUNK_BYTES / page_bytes : 1;
 }
+
+/* A quarter of a fair share: a thread that the host slows down holds the others
+ * up by no more than that. */
+uint64_t division_turn_chunks(uint64_t nr_left, unsigned int nr_threads,
+			      uint64_t most)
+{
+	uint64_t nr = nr_threads > 1 ? nr_left / (nr_threads * 4ull) : nr_left;
+
+	if (nr > most)
+		nr = most;
+	return nr ? nr : 1;
+}

@@ -24,4 +24,9 @@ struct division division_even(uint64_t nr_pages, unsigned int nr_shares,
  */
 uint64_t division_chunk_pages(uint64_t page_bytes);
 
+/* How many of @nr_left chunks a thread of @nr_threads takes now: less and less,
+ * from @most down to 1. @nr_left at least 1. */
+uint64_t division_turn_chunks(uint64_t nr_left, unsigned int nr_threads,
+			      uint64_t most);
+
 #endif

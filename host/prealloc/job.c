@@ -13,6 +13,8 @@
 
 /* Below that, making a thread costs more than it saves. */
 #define ALONE_BYTES (8ull << 20)
+/* In a turn, at most: 64 MiB of small or 2 MiB pages. */
+#define TURN_CHUNKS 32u
 /* Ours need little; glibc keeps small stacks for the next time. */
 #define STACK_BYTES (256u << 10)
 
@@ -96,6 +98,10 @@ static int make_shares(struct prealloc_job *job)
 		return -ENOMEM;
 	job->nr_shares = nr;
 	job->chunk_pages = division_chunk_pages(job->range.page_bytes);
+	/* What is put into a file first shall be in a cache when it is mapped;
+	 * and where threads are to be stopped, at the next chunk. */
+	job->most_chunks =
+		job->allocate || job->in_background ? 1 : TURN_CHUNKS;
 	for (i = 0; i < nr; i++) {
 		d = division_even(job->nr_pages, nr, i);
 		atomic_init(&job->share[i].next, 0);
@@ -105,6 +111,12 @@ static int make_shares(struct prealloc_job *job)
 			(d.nr + job->chunk_pages - 1) / job->chunk_pages;
 	}
 	return 0;
+}
+
+static int make_room_for_late(struct prealloc_job *job)
+{
+	job->late = calloc(job->share[0].nr_chunks, sizeof(*job->late));
+	return job->late ? 0 : -ENOMEM;
 }
 
 static int make_workers(struct prealloc_job *job)
@@ -157,9 +169,12 @@ int job_create(const struct prealloc_config *config,
 			is_tmpfs(range);
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_cond_init(&job->opened, NULL);
+	pthread_cond_init(&job->moved, NULL);
 	rc = choose_nodes(job, err);
 	if (!rc)
 		rc = make_shares(job);
+	if (!rc && in_background)
+		rc = make_room_for_late(job);
 	if (!rc)
 		rc = make_workers(job);
 	if (!rc && config->bind)
@@ -180,8 +195,10 @@ void job_destroy(struct prealloc_job *job)
 {
 	if (!job->populate)
 		sigbus_put();
+	pthread_cond_destroy(&job->moved);
 	pthread_cond_destroy(&job->opened);
 	pthread_mutex_destroy(&job->lock);
+	free(job->late);
 	free(job->worker);
 	free(job->share);
 	free(job);
@@ -254,7 +271,7 @@ static int create_threads(struct prealloc_job *job, struct error *err)
 	job->created_ns = clock_now_ns() - job->start_ns;
 	if (rc) {
 		atomic_fetch_sub(&job->nr_at_work, 1);
-		atomic_store(&job->stop, true);
+		job_stop(job);
 		error_set(err, rc, "cannot create thread %u of %u: %s", i,
 			  job->nr_workers, strerror(-rc));
 	}
@@ -276,6 +293,14 @@ static void help(struct prealloc_job *job)
 	if (has_place(job))
 		sched_setaffinity(0, sizeof(job->cpus.allowed),
 				  &job->cpus.allowed);
+}
+
+void job_stop(struct prealloc_job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	atomic_store(&job->stop, true);
+	pthread_cond_broadcast(&job->moved);
+	pthread_mutex_unlock(&job->lock);
 }
 
 int job_begin(struct prealloc_job *job, struct error *err)

@@ -23,6 +23,11 @@ struct worker {
 	int errnum; /* of MADV_POPULATE_WRITE, positive */
 };
 
+/* Pages around the place where somebody fills the range: those that come within
+ * the time that a chunk takes, and those of a batch that is being received. */
+#define JOB_AHEAD_BYTES (8ull << 20)
+#define JOB_BEHIND_BYTES (4ull << 20)
+
 /* BEST: chunks for the threads of one node, then for all. */
 struct job_share {
 	_Alignas(JOB_LINE) atomic_uint_fast64_t next; /* chunk */
@@ -46,17 +51,23 @@ struct prealloc_job {
 	struct cpus cpus;
 	unsigned int nr_shares;
 	struct job_share *share;
-	uint64_t chunk_pages;
+	uint64_t chunk_pages, most_chunks; /* that; and so many in a turn */
 
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t opened;
-	bool open; /* by lock: the gate */
+	bool open; /* the gate */
+	/* In the background: [avoid, avoid_end) bytes are somebody else's now;
+	 * chunks that were, to be had later. */
+	pthread_cond_t moved;
+	uint64_t reached, avoid, avoid_end;
+	uint64_t *late;
+	size_t nr_late;
+	bool passed;
 
 	/* Written once a chunk at most: no line of its own. */
-	atomic_uint_fast64_t skip_below; /* page */
 	atomic_uint_fast64_t mapped_pages; /* progress */
 	atomic_uint nr_at_work;
-	atomic_bool stop, was_cancelled;
+	atomic_bool stop, failed, was_cancelled;
 };
 
 /* Checks and plans; no thread yet. 0 or -errno with a sentence. */
@@ -71,6 +82,16 @@ void job_join(struct prealloc_job *job);
 int job_result(const struct prealloc_job *job, struct prealloc_result *ret,
 	       struct error *err);
 void job_destroy(struct prealloc_job *job);
+
+/* All threads shall end: wakes those that wait. */
+void job_stop(struct prealloc_job *job);
+
+/*
+ * In the background, order.c: the next chunk for a thread, from the end to the
+ * beginning, then those that had been left to somebody; waits until they are
+ * let go. False: there is none, or it is to stop.
+ */
+bool job_next_behind(struct prealloc_job *job, uint64_t *ret_chunk);
 
 /* What a thread does; also the caller's, as worker 0. */
 void worker_run(struct worker *w);

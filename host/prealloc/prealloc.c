@@ -2,10 +2,10 @@
 /* The doors: at once, or in the background. */
 #include "prealloc/prealloc.h"
 
-#include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/compat.h"
 #include "base/procfile.h"
 #include "prealloc/job.h"
 
@@ -75,23 +75,19 @@ int prealloc_start(const struct prealloc_config *config,
 	return 0;
 }
 
-void prealloc_skip_below(struct prealloc_job *job, uint64_t offset)
-{
-	atomic_store(&job->skip_below, offset / job->range.page_bytes);
-}
-
 void prealloc_poll(const struct prealloc_job *job,
 		   struct prealloc_progress *ret)
 {
 	/* In this order: with done the sum is the last one. */
 	ret->done = !atomic_load(&job->nr_at_work);
+	ret->failed = atomic_load(&job->failed);
 	ret->mapped_bytes =
 		atomic_load(&job->mapped_pages) * job->range.page_bytes;
 }
 
 void prealloc_stop(struct prealloc_job *job)
 {
-	atomic_store(&job->stop, true);
+	job_stop(job);
 }
 
 int prealloc_finish(struct prealloc_job *job, struct prealloc_result *ret,

@@ -110,6 +110,23 @@ int prealloc_run(const struct prealloc_config *config,
 		 const struct prealloc_range *range,
 		 struct prealloc_result *ret, struct error *err);
 
+/**
+ * prealloc_limit() - how fast the kernel alone hands out such pages.
+ * @range: as for prealloc_run(), and nothing is there yet.
+ * @nr_threads: 1..PREALLOC_MAX_THREADS.
+ * @ret_ns: all threads stand ready -> the last has its pages.
+ *
+ * Nothing but the kernel's own work: a thread asks for its part of the range in
+ * one call (a file on tmpfs is allocated so first; on kernels without
+ * MADV_POPULATE_WRITE it writes a byte a page), without chunks, counters or
+ * traps. What a method can be held against. A page that cannot be had is
+ * -ENOMEM here; touching, it is SIGBUS to the process.
+ *
+ * Return: 0 or -errno.
+ */
+int prealloc_limit(const struct prealloc_range *range, unsigned int nr_threads,
+		   uint64_t *ret_ns);
+
 void prealloc_result_exit(struct prealloc_result *r);
 
 /* The CPUs that affinity and cgroup quota leave us, the vCPUs if not 0, and at
@@ -122,6 +139,7 @@ bool prealloc_can_populate(void);
 struct prealloc_progress {
 	uint64_t mapped_bytes;
 	bool done; /* prealloc_finish() will not wait */
+	bool failed; /* a page could not be had: prealloc_finish() says why */
 };
 
 struct prealloc_job;
@@ -132,7 +150,9 @@ struct prealloc_job;
  *	prealloc_finish().
  *
  * Goes from the end of the range to its beginning: somebody who fills it from
- * the beginning meets the work instead of waiting behind it.
+ * the beginning meets the work instead of waiting behind it. As long as they
+ * have not begun, prealloc_reached(), nothing is left to them. The threads give
+ * way to all others (nice).
  *
  * Return: 0 or -errno as above.
  */
@@ -140,9 +160,18 @@ int prealloc_start(const struct prealloc_config *config,
 		   const struct prealloc_range *range,
 		   struct prealloc_job **ret_job, struct error *err);
 
-/* Everything below @offset has been mapped by somebody else: leave it out.
- * Context: any thread; @offset never goes back. */
-void prealloc_skip_below(struct prealloc_job *job, uint64_t offset);
+/**
+ * prealloc_reached() - somebody fills the range and has come to @offset.
+ *
+ * The pages about there are theirs: they are not populated now, but when these
+ * have moved on (they may leave out some, which are had then). A smaller
+ * @offset than before changes nothing. Context: any thread.
+ */
+void prealloc_reached(struct prealloc_job *job, uint64_t offset);
+
+/* They fill no more: what was left to them is had now. Without it
+ * prealloc_finish() may wait for ever. Context: any thread. */
+void prealloc_passed(struct prealloc_job *job);
 
 /* Context: any thread. */
 void prealloc_poll(const struct prealloc_job *job,

@@ -3,10 +3,10 @@
 #include "prealloc/touch.h"
 
 #include <errno.h>
-#include <linux/mman.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/compat.h"
 
 /* Between two looks at whether to stop. */
 #define POPULATE_BYTES (64ull << 20)
@@ -32,6 +32,14 @@ static inline void rewrite(volatile uint8_t *at)
 	__asm__ volatile("" : : : "memory");
 }
 
+/* Asking may take a system call. */
+#define ASK_EVERY 64u
+
+static bool is_stopped(const struct worker *w)
+{
+	return atomic_load_explicit(&w->job->stop, memory_order_relaxed);
+}
+
 bool touch_stopped(const struct worker *w)
 {
 	struct prealloc_job *job = w->job;
@@ -54,7 +62,8 @@ void touch_failed(struct worker *w, enum prealloc_failure failure,
 {
 	w->failure = failure;
 	w->failed_offset = offset - offset % w->job->range.page_bytes;
-	atomic_store(&w->job->stop, true);
+	atomic_store(&w->job->failed, true);
+	job_stop(w->job);
 }
 
 /* The counter is in memory before each touch: a jump out of one finds it. */
@@ -64,7 +73,11 @@ void touch_pages(struct worker *w, uint64_t first, uint64_t nr)
 	volatile uint8_t *at = (uint8_t *)r->base + first * r->page_bytes;
 	volatile uint8_t *end;
 
-	for (; nr && !touch_stopped(w); nr--) {
+	for (; nr && !is_stopped(w); nr--) {
+		if ((nr % ASK_EVERY == 0 || r->page_bytes > r->touch_bytes ||
+		     r->pooled) &&
+		    touch_stopped(w))
+			return;
 		for (end = at + r->page_bytes; at < end; at += r->touch_bytes)
 			if (w->job->config.rewrite)
 				rewrite(at);

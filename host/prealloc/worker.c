@@ -2,11 +2,14 @@
 /* What each thread does, by method. */
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "prealloc/division.h"
 #include "prealloc/job.h"
 #include "prealloc/touch.h"
+
+#define BACKGROUND_NICE 10
 
 static void wait_at_gate(struct prealloc_job *job)
 {
@@ -24,23 +27,41 @@ static void map_pages(struct worker *w, struct division d)
 		touch_pages(w, d.first, d.nr);
 }
 
-/* The next chunk of a share; false if there is none. */
+/*
+ * The next chunks of a share; false if there are none. Many at first, since each
+ * turn has its cost; one in the end, so that all threads end together.
+ */
+static bool take_ahead(struct prealloc_job *job, struct job_share *share,
+		       uint64_t *ret_chunk, uint64_t *ret_nr)
+{
+	uint64_t chunk = atomic_load(&share->next), nr;
+
+	do {
+		if (chunk >= share->nr_chunks)
+			return false;
+		nr = division_turn_chunks(share->nr_chunks - chunk,
+					  job->nr_workers, job->most_chunks);
+	} while (!atomic_compare_exchange_weak(&share->next, &chunk,
+					       chunk + nr));
+	*ret_chunk = chunk;
+	*ret_nr = nr;
+	return true;
+}
+
 static bool take(struct prealloc_job *job, struct job_share *share,
 		 struct division *ret)
 {
-	uint64_t chunk = atomic_fetch_add(&share->next, 1), skip;
+	uint64_t chunk, nr = 1;
+	bool got = job->in_background ? job_next_behind(job, &chunk)
+				      : take_ahead(job, share, &chunk, &nr);
 
-	if (chunk >= share->nr_chunks)
+	if (!got)
 		return false;
-	/* Somebody fills the memory from the beginning: meet them. */
-	if (job->in_background)
-		chunk = share->nr_chunks - 1 - chunk;
 	ret->first = share->first + chunk * job->chunk_pages;
 	ret->nr = share->end - ret->first;
-	if (ret->nr > job->chunk_pages)
-		ret->nr = job->chunk_pages;
-	skip = atomic_load(&job->skip_below);
-	return ret->first + ret->nr > skip;
+	if (ret->nr > nr * job->chunk_pages)
+		ret->nr = nr * job->chunk_pages;
+	return true;
 }
 
 /*
@@ -116,6 +137,9 @@ void worker_run(struct worker *w)
 	bool gated = job->config.method == PREALLOC_EVEN ||
 		     job->config.method == PREALLOC_POPULATE;
 
+	/* Who fills the memory comes first, and so does the guest then. */
+	if (job->in_background)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 	if (gated)
 		wait_at_gate(job);
 	w->out.start_ns = clock_now_ns() - job->start_ns;

@@ -219,6 +219,7 @@ static int give_console(const struct settings *s)
 		.prealloc = memory->prealloc,
 		.prealloc_how = memory_prealloc(&s->common.memory),
 		.prealloc_async = memory_prealloc_async(&s->common.memory),
+		.unreserved = memory->unreserved,
 		.dirty_ring = memory->ring,
 		.kernel = s->common.kernel,
 		.serial = "stdio",

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/hugepages.h"
 #include "base/noise.h"
 #include "tools/interrupt.h"
 #include "tools/noise_json.h"
@@ -11,6 +12,7 @@
 #include "tools/prealloc_compare.h"
 #include "tools/prealloc_options.h"
 #include "tools/prealloc_sample.h"
+#include "tools/prealloc_vmm.h"
 #include "tools/tools.h"
 
 static const struct command_help help = {
@@ -24,7 +26,8 @@ static const struct command_help help = {
 		"  vmferry prealloc --ram 4G --threads 2\n"
 		"  vmferry prealloc --ram 320M --backing hugetlb --threads 64 "
 		"--method split\n"
-		"  vmferry prealloc --compare --ram 1G --json prealloc.json",
+		"  vmferry prealloc --compare --ram 1G --json prealloc.json\n"
+		"  vmferry prealloc --compare --vmm both --ram 1G --repeat 5",
 };
 
 static const char *const figures[] = {
@@ -50,6 +53,20 @@ static void judge(const struct prealloc_sample *s, struct result *result,
 			  smaps_of_size(&s->smaps, s->page_bytes), s->bytes);
 	result_warn(result, "%s", err->text);
 	result_add_verdict(result, RESULT_FAIL);
+}
+
+/* Too few pages are what this is to find out. A kernel that has no such pages,
+ * and so can have no pool of them, cannot run it. */
+static int check_pool(const struct prealloc_settings *s, struct error *err)
+{
+	struct hugepages pool;
+	char text[HUGEPAGES_TEXT_BYTES];
+
+	if (!backing_is_pooled(s->backing, s->page_bytes) ||
+	    hugepages_read(s->page_bytes, &pool) != -ENOENT)
+		return 0;
+	return error_set(err, -EOPNOTSUPP, "%s",
+			 hugepages_remedy(s->page_bytes, 1, text));
 }
 
 static int one(const struct prealloc_settings *s, bool warmup,
@@ -145,12 +162,17 @@ static int measure(const struct prealloc_settings *s, int argc, char **argv)
 		return EXIT_BROKEN;
 	noise_begin(&noise);
 	result_set_params(result, prealloc_params(s));
-	result_warn_null(result, "context.vmm", "no guest runs");
-	result_warn_null(result, "context.accelerator", "no guest runs");
+	result_warn_null(result, "context.vmm",
+			 s->vmm ? "see machines" : "no guest runs");
+	result_warn_null(result, "context.accelerator",
+			 s->vmm ? "each VMM's own" : "no guest runs");
 	rc = interrupt_catch();
 	if (!rc)
-		rc = s->compare ? prealloc_compare(s, result, &err)
-				: repeat(s, result, &err);
+		rc = check_pool(s, &err);
+	if (!rc)
+		rc = s->vmm	  ? prealloc_vmm_compare(s, result, &err)
+		     : s->compare ? prealloc_compare(s, result, &err)
+				  : repeat(s, result, &err);
 	noise_end(&noise, &report);
 	noise_to_result(&report, result);
 	if (interrupt_pending()) {

@@ -116,6 +116,7 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc = s.memory.memory.prealloc,
 		.prealloc_how = memory_prealloc(&s.memory),
 		.prealloc_async = memory_prealloc_async(&s.memory),
+		.unreserved = s.memory.memory.unreserved,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,

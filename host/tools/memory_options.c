@@ -15,28 +15,11 @@ const char *const memory_preallocs[] = { "off",	     "on",    "async",
 					 "serial",   "split", "even",
 					 "populate", "best",  NULL };
 
+const char *const memory_reserves[] = { "on", "off", NULL };
+
+enum { RESERVE_ON, RESERVE_OFF };
 enum { DIRTY_BITMAP, DIRTY_RING };
 enum { PREALLOC_OFF, PREALLOC_ON, PREALLOC_ASYNC, PREALLOC_FIRST_METHOD };
-
-static int parse_backing(const char *text, struct drive_memory *m,
-			 struct error *err)
-{
-	int kind;
-
-	if (!strncmp(text, "file:", 5) && text[5]) {
-		m->kind = BACKING_FILE;
-		m->path = text + 5;
-		return 0;
-	}
-	kind = options_choice(backing_names, text);
-	if (kind < 0 || kind == BACKING_FILE)
-		return error_set(err, -EINVAL,
-				 "--backing takes one of anon, thp, hugetlb, "
-				 "memfd, file:PATH, not '%s'",
-				 text);
-	m->kind = (enum backing_kind)kind;
-	return 0;
-}
 
 /* QEMU asks for transparent huge pages on anonymous RAM, whatever it is told;
  * and a file of its own it makes only in a folder. */
@@ -61,6 +44,10 @@ static int check_qemu(const struct memory_choice *c, const char *accel,
 		return error_set(err, -EINVAL,
 				 "QEMU has its own way to preallocate: "
 				 "--prealloc on");
+	if (m->unreserved)
+		return error_set(err, -EINVAL,
+				 "--reserve off is for --vmm mini: QEMU takes "
+				 "its way and --prealloc for a contradiction");
 	if (m->ring && strcmp(accel, "kvm"))
 		return error_set(err, -EINVAL,
 				 "--dirty ring is KVM's: --accel %s has none",
@@ -79,10 +66,11 @@ int memory_resolve(struct memory_choice *c, const char *qemu_accel,
 		.kind = qemu_accel ? BACKING_THP : BACKING_ANON,
 		.prealloc = c->prealloc ? memory_preallocs[c->prealloc] : NULL,
 		.prealloc_threads = (unsigned int)c->prealloc_threads,
+		.unreserved = c->reserve == RESERVE_OFF,
 		.ring = c->dirty == DIRTY_RING,
 	};
 	if (c->backing)
-		rc = parse_backing(c->backing, m, err);
+		rc = backing_parse(c->backing, &m->kind, &m->path, err);
 	if (!rc && c->prealloc_threads && !c->prealloc)
 		rc = error_set(err, -EINVAL,
 			       "--prealloc-threads goes with --prealloc on");
@@ -133,6 +121,7 @@ void memory_params(const struct memory_choice *c, json_t *params)
 		c->prealloc_threads
 			? json_integer((json_int_t)c->prealloc_threads)
 			: json_null());
+	json_object_set_new(params, "reserve", json_boolean(!m->unreserved));
 	json_object_set_new(params, "dirty",
 			    json_string(memory_dirty_logs[m->ring]));
 }

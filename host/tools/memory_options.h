@@ -17,6 +17,7 @@ struct memory_choice {
 	uint64_t page_bytes; /* 0 = the backing's own */
 	unsigned int prealloc; /* index into memory_preallocs */
 	uint64_t prealloc_threads; /* 0 = auto */
+	unsigned int reserve; /* index into memory_reserves: 0 = on */
 	unsigned int dirty; /* index into memory_dirty_logs */
 
 	/* Resolved. */
@@ -24,6 +25,7 @@ struct memory_choice {
 };
 
 extern const char *const memory_dirty_logs[];
+extern const char *const memory_reserves[]; /* on, off */
 /* off, on (best), async, and the methods of prealloc/prealloc.h in its order. */
 extern const char *const memory_preallocs[];
 
@@ -67,6 +69,15 @@ extern const char *const memory_preallocs[];
 		  1,                                                                    \
 		  PREALLOC_MAX_THREADS,                                                 \
 		  NULL },                                                               \
+		{ "reserve",                                                            \
+		  OPTION_CHOICE,                                                        \
+		  at(reserve),                                                          \
+		  "on|off",                                                             \
+		  "have huge pages promised when they are mapped (default on);\n"       \
+		  "off (mini): where there are too few, it shows later",                \
+		  0,                                                                    \
+		  0,                                                                    \
+		  memory_reserves },                                                    \
 	{                                                                               \
 		"dirty", OPTION_CHOICE, at(dirty), "LOG",                               \
 			"how KVM tells the pages that were written: bitmap (default)\n" \

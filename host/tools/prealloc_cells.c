@@ -10,6 +10,7 @@
 #include "base/hugepages.h"
 #include "base/procfile.h"
 #include "base/units.h"
+#include "report/stats.h"
 
 #define MIB2 (2ull << 20)
 #define GIB1 (1ull << 30)
@@ -98,12 +99,25 @@ static int add_cell(struct cells *c, size_t room, struct cells_kind *kind,
 		.elapsed_ms = calloc(room, sizeof(double)),
 		.start_spread_ms = calloc(room, sizeof(double)),
 		.finish_spread_ms = calloc(room, sizeof(double)),
-		.best_work_bytes_per_s = NAN,
 	};
 	return cell->elapsed_ms && cell->start_spread_ms &&
 			       cell->finish_spread_ms
 		       ? 0
 		       : -ENOMEM;
+}
+
+static int add_limit(struct cells *c, size_t room, struct cells_kind *kind,
+		     unsigned int nr_threads)
+{
+	struct cells_limit *limit = &c->limit[c->nr_limits++];
+
+	*limit = (struct cells_limit){
+		.kind = kind,
+		.nr_threads = nr_threads,
+		.room = room,
+		.elapsed_ms = calloc(room, sizeof(double)),
+	};
+	return limit->elapsed_ms ? 0 : -ENOMEM;
 }
 
 /* 1, 2, 4, 8, 16 and what `auto` gives, each once, ascending. */
@@ -134,8 +148,14 @@ int cells_create(const struct prealloc_settings *s, struct result *result,
 	choose_kinds(s, result, c);
 	c->cell = calloc(c->nr_kinds * nr_threads * PREALLOC_NR_METHODS + 1,
 			 sizeof(*c->cell));
-	if (!c->cell)
+	c->limit = calloc(c->nr_kinds * nr_threads + 1, sizeof(*c->limit));
+	if (!c->cell || !c->limit) {
+		cells_exit(c);
 		return -ENOMEM;
+	}
+	for (k = 0; k < c->nr_kinds; k++)
+		for (t = 0; t < nr_threads && !rc; t++)
+			rc = add_limit(c, s->repeat, &c->kind[k], threads[t]);
 	for (k = 0; k < c->nr_kinds; k++)
 		for (m = 0; m < PREALLOC_NR_METHODS; m++)
 			for (t = 0; t < nr_threads && !rc; t++)
@@ -151,14 +171,18 @@ void cells_exit(struct cells *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->nr; i++) {
+	for (i = 0; c->cell && i < c->nr; i++) {
 		free(c->cell[i].elapsed_ms);
 		free(c->cell[i].start_spread_ms);
 		free(c->cell[i].finish_spread_ms);
 	}
+	for (i = 0; c->limit && i < c->nr_limits; i++)
+		free(c->limit[i].elapsed_ms);
 	free(c->cell);
+	free(c->limit);
 	c->cell = NULL;
-	c->nr = 0;
+	c->limit = NULL;
+	c->nr = c->nr_limits = 0;
 }
 
 void cells_add(struct cell *cell, const struct prealloc_sample *s)
@@ -171,23 +195,22 @@ void cells_add(struct cell *cell, const struct prealloc_sample *s)
 	cell->finish_spread_ms[cell->nr] =
 		isnan(s->finish_spread_ms) ? 0 : s->finish_spread_ms;
 	cell->nr++;
-	cell->best_work_bytes_per_s =
-		fmax(cell->best_work_bytes_per_s, s->work_bytes_per_s);
 	cell->faults = s->result.minor_faults;
 	cell->pages_min = s->pages_min;
 	cell->pages_max = s->pages_max;
 }
 
-double cells_limit(const struct cells *c, const struct cell *of)
+double cells_limit_ms(const struct cells *c, const struct cell *of)
 {
-	double limit = NAN;
+	struct stats stats;
 	size_t i;
 
-	for (i = 0; i < c->nr; i++)
-		if (c->cell[i].kind == of->kind &&
-		    (c->cell[i].nr_threads == of->nr_threads ||
-		     (of->nr_threads == 1 &&
-		      c->cell[i].method == PREALLOC_SERIAL)))
-			limit = fmax(limit, c->cell[i].best_work_bytes_per_s);
-	return limit;
+	for (i = 0; i < c->nr_limits; i++)
+		if (c->limit[i].kind == of->kind &&
+		    c->limit[i].nr_threads == of->nr_threads)
+			break;
+	if (i == c->nr_limits || !c->limit[i].nr ||
+	    stats_compute(c->limit[i].elapsed_ms, c->limit[i].nr, &stats))
+		return NAN;
+	return stats.median;
 }

@@ -22,6 +22,14 @@ struct cells_kind {
 	double first_bytes_per_s; /* of its very first mapping; NAN: none */
 };
 
+/* The kernel's own rate, for one kind of pages and number of threads. */
+struct cells_limit {
+	struct cells_kind *kind;
+	unsigned int nr_threads;
+	double *elapsed_ms; /* warm */
+	size_t nr, room;
+};
+
 struct cell {
 	struct cells_kind *kind;
 	enum prealloc_method method;
@@ -30,7 +38,6 @@ struct cell {
 	/* Of the samples that were no warm-up. */
 	double *elapsed_ms, *start_spread_ms, *finish_spread_ms;
 	size_t nr, room;
-	double best_work_bytes_per_s;
 	uint64_t faults, pages_min, pages_max; /* of the last one */
 };
 
@@ -39,6 +46,8 @@ struct cells {
 	size_t nr_kinds;
 	struct cell *cell;
 	size_t nr;
+	struct cells_limit *limit;
+	size_t nr_limits;
 };
 
 /**
@@ -54,8 +63,8 @@ void cells_exit(struct cells *c);
 /* Takes a sample that is right and no warm-up. */
 void cells_add(struct cell *cell, const struct prealloc_sample *s);
 
-/* The fastest that pages of this kind were had by that many threads, by any
- * method, threads' creation left out: the kernel's own rate. NAN: unknown. */
-double cells_limit(const struct cells *c, const struct cell *of);
+/* The kernel's own time for that many threads, the median in ms; NAN: unknown.
+ * Of `serial` one thread's. */
+double cells_limit_ms(const struct cells *c, const struct cell *of);
 
 #endif

@@ -59,6 +59,52 @@ static int measure_cell(const struct prealloc_settings *s, struct cell *cell,
 	return rc;
 }
 
+/* The kernel alone, with the same memory. */
+static int measure_limit(const struct prealloc_settings *s,
+			 struct cells_limit *limit, bool warmup,
+			 struct error *err)
+{
+	const struct backing_params params = {
+		.kind = limit->kind->backing,
+		.bytes = s->ram_bytes,
+		.page_bytes = limit->kind->page_bytes,
+		.name = "prealloc",
+		.path = limit->kind->path,
+		.reserve = true,
+	};
+	struct backing b;
+	uint64_t ns;
+	int rc = backing_create(&params, &b, err);
+
+	if (rc)
+		return rc;
+	rc = prealloc_limit(
+		&(struct prealloc_range){ .base = b.base,
+					  .bytes = b.bytes,
+					  .page_bytes = b.page_bytes,
+					  .touch_bytes = 4096,
+					  .fd = b.fd },
+		limit->nr_threads, &ns);
+	backing_destroy(&b);
+	if (!rc && !warmup && limit->nr < limit->room)
+		limit->elapsed_ms[limit->nr++] = (double)ns / 1e6;
+	return rc ? error_set(err, rc, "the kernel's limit: %s", strerror(-rc))
+		  : 0;
+}
+
+static int measure_limits(const struct prealloc_settings *s, struct cells *c,
+			  uint64_t round, struct error *err)
+{
+	size_t i, at;
+	int rc = 0;
+
+	for (i = 0; !rc && i < c->nr_limits && !interrupt_pending(); i++) {
+		at = round % 2 ? c->nr_limits - 1 - i : i;
+		rc = measure_limit(s, &c->limit[at], round < s->warmup, err);
+	}
+	return rc;
+}
+
 static void show_progress(const struct prealloc_settings *s, uint64_t done,
 			  uint64_t all)
 {
@@ -74,18 +120,25 @@ static int measure_all(const struct prealloc_settings *s, struct cells *c,
 	size_t i, at;
 	int rc = 0;
 
-	for (round = 0; round < rounds; round++)
+	for (round = 0; !rc && round < rounds; round++) {
+		/* Among the cells that they are a limit of. */
+		if (round % 2)
+			rc = measure_limits(s, c, round, err);
 		for (i = 0; !rc && i < c->nr; i++) {
 			show_progress(s, round * c->nr + i, rounds * c->nr);
 			at = round % 2 ? c->nr - 1 - i : i;
 			rc = measure_cell(s, &c->cell[at], round < s->warmup,
 					  result, err);
 		}
+		if (!rc && round % 2 == 0)
+			rc = measure_limits(s, c, round, err);
+	}
 	if (prealloc_shows_progress(s))
 		fputs("\r\033[K", stderr);
 	return rc;
 }
 
+/* NAN stays NAN. */
 static double rate_of(const struct prealloc_settings *s, double elapsed_ms)
 {
 	return (double)s->ram_bytes * 1e3 / elapsed_ms;
@@ -95,7 +148,7 @@ static json_t *cell_json(const struct prealloc_settings *s,
 			 const struct cells *c, const struct cell *cell)
 {
 	double elapsed_ms = median(cell->elapsed_ms, cell->nr);
-	double limit = cells_limit(c, cell);
+	double limit_ms = cells_limit_ms(c, cell);
 
 	return json_pack(
 		"{s:s, s:I, s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
@@ -106,9 +159,8 @@ static json_t *cell_json(const struct prealloc_settings *s,
 		(int)cell->nr_threads, "n", (json_int_t)cell->nr, "elapsed_ms",
 		result_number(elapsed_ms), "rate_bytes_per_s",
 		result_number(rate_of(s, elapsed_ms)), "limit_bytes_per_s",
-		result_number(limit), "time_to_limit_ratio",
-		result_number(limit / rate_of(s, elapsed_ms)),
-		"start_spread_ms",
+		result_number(rate_of(s, limit_ms)), "time_to_limit_ratio",
+		result_number(elapsed_ms / limit_ms), "start_spread_ms",
 		result_number(median(cell->start_spread_ms, cell->nr)),
 		"finish_spread_ms",
 		result_number(median(cell->finish_spread_ms, cell->nr)),
@@ -138,7 +190,6 @@ static void add_row(const struct prealloc_settings *s, const struct cells *c,
 		    const struct cell *cell, struct table *t)
 {
 	double elapsed_ms = median(cell->elapsed_ms, cell->nr);
-	double limit = cells_limit(c, cell);
 	char text[UNITS_TEXT_BYTES];
 
 	table_cell(t, "%s", prealloc_method_names[cell->method]);
@@ -150,7 +201,7 @@ static void add_row(const struct prealloc_settings *s, const struct cells *c,
 	}
 	table_cell(t, "%s", units_format_time(text, elapsed_ms * 1e6));
 	table_cell(t, "%.2f", rate_of(s, elapsed_ms) / (double)(1ull << 30));
-	table_cell(t, "%.2f", limit / rate_of(s, elapsed_ms));
+	table_cell(t, "%.2f", elapsed_ms / cells_limit_ms(c, cell));
 	table_cell(t, "%" PRIu64, cell->faults);
 	table_cell(t,
 		   cell->pages_min == cell->pages_max ? "%" PRIu64

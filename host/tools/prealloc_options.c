@@ -61,6 +61,10 @@ const struct option_spec prealloc_options[] = {
 	  "all methods, 1, 2, 4, 8, 16 and auto threads, all kinds of pages\n"
 	  "in turn, and the rate at which the kernel clears such pages",
 	  0, 0, NULL },
+	{ "vmm", OPTION_STRING, AT(vmm), "mini|qemu|both",
+	  "with --compare: start-up and migration of whole machines instead,\n"
+	  "with preallocation and without (memory: thp, unless --backing)",
+	  0, 0, NULL },
 	{ "json", OPTION_STRING, AT(json), "FILE|-",
 	  "write the result there; -: to stdout, tables to stderr", 0, 0,
 	  NULL },
@@ -88,30 +92,14 @@ void prealloc_defaults(struct prealloc_settings *s)
 
 static int resolve_backing(struct prealloc_settings *s, struct error *err)
 {
-	const char *text = s->backing_text ? s->backing_text : "anon";
-	size_t len = strcspn(text, ":");
-	unsigned int i;
+	const char *text = s->backing_text ? s->backing_text
+			   : s->vmm	   ? "thp"
+					   : "anon";
+	int rc = backing_parse(text, &s->backing, &s->path, err);
 
-	for (i = 0; backing_names[i]; i++)
-		if (strlen(backing_names[i]) == len &&
-		    !strncmp(backing_names[i], text, len))
-			break;
-	if (!backing_names[i])
-		return error_set(err, -EINVAL,
-				 "--backing takes one of anon, thp, hugetlb, "
-				 "memfd, file:PATH, not '%s'",
-				 text);
-	s->backing = (enum backing_kind)i;
+	if (rc)
+		return rc;
 	s->backing_given = s->backing_text;
-	s->path = text[len] ? text + len + 1 : NULL;
-	if (s->backing == BACKING_FILE ? !s->path || !*s->path
-				       : s->path != NULL)
-		return error_set(err, -EINVAL,
-				 s->backing == BACKING_FILE
-					 ? "--backing file takes a path: "
-					   "file:PATH"
-					 : "--backing %s takes no path",
-				 backing_names[i]);
 	if (!s->page_bytes)
 		s->page_bytes = backing_default_page_bytes(s->backing);
 	return backing_check(s->backing, s->page_bytes, err);
@@ -147,6 +135,28 @@ static int check_touch(const struct prealloc_settings *s, struct error *err)
 	return 0;
 }
 
+static int check_vmm(const struct prealloc_settings *s, struct error *err)
+{
+	if (!s->vmm)
+		return 0;
+	if (strcmp(s->vmm, "mini") && strcmp(s->vmm, "qemu") &&
+	    strcmp(s->vmm, "both"))
+		return error_set(err, -EINVAL,
+				 "--vmm takes mini, qemu or both, not '%s'",
+				 s->vmm);
+	if (!s->compare)
+		return error_set(err, -EINVAL, "--vmm goes with --compare");
+	if (strcmp(s->vmm, "mini") && s->backing == BACKING_ANON)
+		return error_set(err, -EINVAL,
+				 "QEMU asks for transparent huge pages: "
+				 "--backing anon is for --vmm mini");
+	if (s->ram_bytes < 64ull << 20 || s->ram_bytes % (2ull << 20))
+		return error_set(err, -EINVAL,
+				 "with --vmm --ram is at least 64M, whole "
+				 "2 MiB");
+	return 0;
+}
+
 int prealloc_resolve(struct prealloc_settings *s, struct error *err)
 {
 	char size[UNITS_TEXT_BYTES];
@@ -161,6 +171,8 @@ int prealloc_resolve(struct prealloc_settings *s, struct error *err)
 		rc = resolve_threads(s, err);
 	if (!rc)
 		rc = check_touch(s, err);
+	if (!rc)
+		rc = check_vmm(s, err);
 	if (!rc)
 		rc = common_check_json(s->json, err);
 	if (!rc && s->ram_bytes % s->page_bytes)
@@ -179,7 +191,7 @@ json_t *prealloc_params(const struct prealloc_settings *s)
 {
 	return json_pack(
 		"{s:I, s:s, s:o, s:I, s:s, s:I, s:o, s:s, s:b, s:b, s:o, s:I, "
-		"s:I, s:b}",
+		"s:I, s:b, s:s?}",
 		"ram_bytes", (json_int_t)s->ram_bytes, "backing",
 		backing_names[s->backing], "path",
 		s->path ? result_string(s->path) : json_null(), "page_bytes",
@@ -189,7 +201,7 @@ json_t *prealloc_params(const struct prealloc_settings *s)
 		"touch", touches[s->touch], "reserve", s->reserve, "pin",
 		s->pin, "numa_node", number_or_null(s->node, PREALLOC_NO_NODE),
 		"repeat", (json_int_t)s->repeat, "warmup",
-		(json_int_t)s->warmup, "compare", s->compare);
+		(json_int_t)s->warmup, "compare", s->compare, "vmm", s->vmm);
 }
 
 struct prealloc_config prealloc_config_of(const struct prealloc_settings *s)

@@ -16,6 +16,7 @@
 struct prealloc_settings {
 	uint64_t ram_bytes, page_bytes, cpus, repeat, warmup;
 	const char *backing_text, *threads_text;
+	const char *vmm; /* NULL, "mini", "qemu", "both" */
 	uint64_t node; /* PREALLOC_NO_NODE = not given */
 	unsigned int method, touch, progress;
 	bool reserve, pin, compare, dry_run;

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "report/table.h"
 #include "tools/prealloc_sample.h"
+#include "tools/sample_memory.h"
 
 /* With more, a table of them helps nobody. */
 #define SHOWN_THREADS 16u
@@ -87,7 +88,7 @@ json_t *prealloc_sample_json(const struct prealloc_sample *s,
 	const struct prealloc_result *r = &s->result;
 	json_t *o = json_pack(
 		"{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:{s:I, s:I, s:I}, s:{s:I, s:I}, s:o}",
+		"s:o, s:{s:I, s:I}, s:o}",
 		"backing", backing_names[s->backing], "page_bytes",
 		(json_int_t)s->page_bytes, "method",
 		prealloc_method_names[s->config.method], "threads",
@@ -98,11 +99,10 @@ json_t *prealloc_sample_json(const struct prealloc_sample *s,
 		json_real(ms(r->created_ns)), "start_spread_ms",
 		result_number(s->start_spread_ms), "finish_spread_ms",
 		result_number(s->finish_spread_ms), "mapped_bytes",
-		integer(r->mapped_bytes), "proven_bytes", "4k",
-		(json_int_t)s->smaps.bytes_4k, "2m",
-		(json_int_t)s->smaps.bytes_2m, "1g",
-		(json_int_t)s->smaps.bytes_1g, "faults", "minor",
-		(json_int_t)r->minor_faults, "major",
+		integer(r->mapped_bytes), "memory",
+		sample_resident(s->smaps.bytes_4k, s->smaps.bytes_2m,
+				s->smaps.bytes_1g),
+		"faults", "minor", (json_int_t)r->minor_faults, "major",
 		(json_int_t)r->major_faults, "per_thread", threads_json(r));
 
 	explain_nulls(s, result);

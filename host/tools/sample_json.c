@@ -14,6 +14,7 @@
 
 const char *const sample_figures[] = {
 	"boot_ready_ms",
+	"target_start_ms",
 	"total_ms",
 	"setup_ms",
 	"downtime_ms",
@@ -276,6 +277,7 @@ json_t *sample_json(const struct run_settings *settings,
 	    s->failure[0] ? result_string(s->failure) : json_null());
 	set_number(o, "boot_ready_ms", s->boot_ready_ms);
 	set_number(o, "fill_ms", s->fill_ms);
+	set_number(o, "target_start_ms", s->target_start_ms);
 	set_number(o, "total_ms", s->total_ms);
 	set_number(o, "setup_ms", s->setup_ms);
 	set_number(o, "downtime_ms", s->downtime_ms);
@@ -292,6 +294,7 @@ json_t *sample_json(const struct run_settings *settings,
 	    s->nr_connections ? json_integer(s->nr_connections) : json_null());
 	set_integer(o, "ram_bytes", settings->ram_bytes);
 	set(o, "memory", sample_memory(settings, s, result));
+	set(o, "prealloc", sample_prealloc(settings, s, result));
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
 	set(o, "busy_ratio", json_null());

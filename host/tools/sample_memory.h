@@ -12,4 +12,12 @@
 json_t *sample_memory(const struct run_settings *settings,
 		      const struct run_sample *sample, struct result *result);
 
+/* A sample's `prealloc`: what the target says of it. */
+json_t *sample_prealloc(const struct run_settings *settings,
+			const struct run_sample *sample, struct result *result);
+
+/* Memory that is present, by the size of its pages, in bytes. */
+json_t *sample_resident(uint64_t bytes_4k, uint64_t bytes_2m,
+			uint64_t bytes_1g);
+
 #endif

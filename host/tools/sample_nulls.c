@@ -125,6 +125,8 @@ static void explain_attached(const struct run_settings *set_,
 {
 	result_warn_null(result, "boot_ready_ms",
 			 "the machines were attached to, not booted");
+	result_warn_null(result, "target_start_ms",
+			 "the machines were attached to, not booted");
 	if (set_->attach.keep)
 		result_warn_null(result, "fill_ms",
 				 "the guest's workload ran already");
@@ -167,6 +169,10 @@ static void explain_special(const struct run_settings *set_,
 			      : "nothing was compressed");
 	if (set_->attach.source_qmp)
 		explain_attached(set_, result);
+	else if (isnan(s->target_start_ms))
+		result_warn_null(result, "target_start_ms",
+				 "the target did not come to wait for the "
+				 "source");
 	explain_rounds(s->rounds, result);
 	if (s->source.checked && isnan(s->source.integrity.coverage_pct))
 		result_warn_null(result, "source_after.integrity.coverage_pct",

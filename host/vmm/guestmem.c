@@ -33,9 +33,10 @@ static int add(struct guestmem *mem, const struct guestmem_params *p,
 		.page_bytes = p->page_bytes,
 		.name = name,
 		.path = p->path,
-		/* Want of huge pages shall show now and not as SIGBUS; those
-		 * of RAM to come are reserved by who has it. */
-		.reserve = !p->awaited,
+		/* Want of huge pages shall show now and not as SIGBUS, unless
+		 * that is what somebody wants; those of RAM to come are
+		 * reserved by who has it. */
+		.reserve = !p->awaited && !p->unreserved,
 		/* It may be handed over. */
 		.sealed = true,
 	};

@@ -30,6 +30,7 @@ struct guestmem_params {
 	uint64_t page_bytes; /* 0 = the backing's own; see backing_check() */
 	const char *path; /* BACKING_FILE: a folder, or a name not taken */
 	bool awaited; /* RAM will be handed over: reserve no page for it */
+	bool unreserved; /* reserve no page either */
 };
 
 /* The region's index is its KVM memory slot. */

@@ -98,6 +98,7 @@ static int create_memory(struct vm *vm, const struct vm_params *p,
 		.page_bytes = p->page_bytes,
 		.path = p->path,
 		.awaited = p->awaited,
+		.unreserved = p->unreserved,
 	};
 	unsigned int i;
 	int rc = guestmem_init(&vm->mem, &params, err);

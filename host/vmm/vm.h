@@ -57,6 +57,7 @@ struct vm_params {
 	uint64_t page_bytes;
 	const char *path;
 	bool awaited;
+	bool unreserved; /* the same: its pages may be more than there are */
 	uint64_t control_bytes;
 	/*
 	 * Dirty log: 0 = KVM's bitmap, else a ring of so many entries a vCPU

@@ -27,7 +27,7 @@ refused 2 'multiple of 2 MiB' migrate --ram 17M
 refused 2 'out of range: 1 to 64' migrate --cpus 65
 refused 2 'out of range' migrate --cpus 0
 refused 2 'takes one of anon, thp' migrate --backing floppy
-refused 2 'takes one of anon, thp' migrate --backing file:
+refused 2 'takes a path' migrate --backing file:
 refused 2 'has no pages of 2 MiB' migrate --backing anon --page-size 2M
 refused 2 'has no pages of 4 KiB' migrate --backing hugetlb --page-size 4K
 refused 2 'multiple of the page size' migrate --backing memfd --page-size 1G

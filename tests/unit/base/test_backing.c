@@ -63,6 +63,51 @@ static void test_sizes(void **state)
 				 0);
 }
 
+static void test_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		enum backing_kind kind;
+		const char *path, *word;
+	} rows[] = {
+		{ "anon", 0, BACKING_ANON, NULL, "" },
+		{ "thp", 0, BACKING_THP, NULL, "" },
+		{ "hugetlb", 0, BACKING_HUGETLB, NULL, "" },
+		{ "memfd", 0, BACKING_MEMFD, NULL, "" },
+		{ "file:/a:b", 0, BACKING_FILE, "/a:b", "" },
+		{ "file", -EINVAL, 0, NULL, "takes a path" },
+		{ "file:", -EINVAL, 0, NULL, "takes a path" },
+		{ "memfd:/tmp", -EINVAL, 0, NULL, "memfd takes no path" },
+		{ "anon:", -EINVAL, 0, NULL, "anon takes no path" },
+		{ "", -EINVAL, 0, NULL, "takes one of" },
+		{ "ano", -EINVAL, 0, NULL, "takes one of" },
+		{ "anonymous", -EINVAL, 0, NULL, "takes one of" },
+	};
+	static const char untouched[] = "";
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum backing_kind kind = BACKING_FILE;
+		const char *path = untouched;
+		struct error err = { "" };
+
+		assert_int_equal(
+			backing_parse(rows[i].text, &kind, &path, &err),
+			rows[i].rc);
+		assert_non_null(strstr(err.text, rows[i].word));
+		if (rows[i].rc) {
+			assert_ptr_equal(path, untouched);
+			continue;
+		}
+		assert_int_equal(kind, rows[i].kind);
+		if (rows[i].path)
+			assert_string_equal(path, rows[i].path);
+		else
+			assert_null(path);
+	}
+}
+
 static void test_refuses(void **state)
 {
 	static const struct {
@@ -168,9 +213,8 @@ static void test_file_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_sizes),	  cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_refuses),	  cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_file_name),
 	};
 

@@ -10,6 +10,7 @@
 
 #include "base/bitmap.h"
 #include "base/buf.h"
+#include "base/error.h"
 
 uint64_t fake_random(uint64_t *state)
 {
@@ -296,6 +297,22 @@ static int op_load(void *ctx, const uint8_t *state, size_t bytes)
 	return 0;
 }
 
+static int op_reached(void *ctx, unsigned int index, uint64_t end_page,
+		      struct error *err)
+{
+	struct fake_vm *vm = ctx;
+	int rc = fails(vm, FAKE_REACHED);
+
+	if (rc)
+		return error_set(err, rc, "its memory could not be had");
+	pthread_mutex_lock(&vm->lock);
+	vm->went_back = vm->went_back || end_page <= vm->reached[index];
+	vm->reached[index] = end_page;
+	vm->nr_reached++;
+	pthread_mutex_unlock(&vm->lock);
+	return 0;
+}
+
 const struct migrate_vm_ops fake_vm_ops = {
 	.nr_regions = op_nr_regions,
 	.region = op_region,
@@ -307,4 +324,5 @@ const struct migrate_vm_ops fake_vm_ops = {
 	.resume = op_resume,
 	.save_state = op_save,
 	.load_state = op_load,
+	.reached = op_reached,
 };

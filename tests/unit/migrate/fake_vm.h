@@ -21,6 +21,7 @@ enum fake_fault {
 	FAKE_SAVE,
 	FAKE_LOAD,
 	FAKE_RESUME,
+	FAKE_REACHED,
 };
 
 struct fake_vm {
@@ -41,6 +42,10 @@ struct fake_vm {
 	uint8_t state[3000];
 	size_t state_bytes;
 	bool loaded;
+	/* Target, by lock: pages that the stream was said to have reached. */
+	uint64_t reached[MIGRATE_MAX_REGIONS];
+	unsigned int nr_reached;
+	bool went_back;
 };
 
 extern const struct migrate_vm_ops fake_vm_ops;

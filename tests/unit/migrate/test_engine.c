@@ -71,6 +71,25 @@ static void *looker_main(void *ctx)
 	return NULL;
 }
 
+/* The first pass tells the target's machine how far it has come, page by page
+ * onwards; the later ones don't. */
+static void test_reached(void **state)
+{
+	struct session s;
+
+	session_init(&s, (unsigned int[]){ 1200, 300 }, 2, 5);
+	s.from.writes_per_touch = 3;
+	session_run(&s);
+	assert_int_equal(s.target_rc, 0);
+	assert_true(s.target_stats.nr_rounds > 1);
+	assert_false(s.to.went_back);
+	assert_true(s.to.nr_reached > 1);
+	assert_int_equal(s.to.reached[0], 1200);
+	assert_int_equal(s.to.reached[1], 300);
+	assert_int_equal(s.from.nr_reached, 0);
+	session_exit(&s);
+}
+
 /* A guest that truly runs beside the engine. */
 static void test_writer_thread(void **state)
 {
@@ -267,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_scripts),
+		cmocka_unit_test(test_reached),
 		cmocka_unit_test(test_writer_thread),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_zero_pages),

@@ -112,6 +112,8 @@ static void test_machine_fails(void **state)
 		{ FAKE_PAUSE, false, -EIO, -ENODATA, "pause" },
 		{ FAKE_SAVE, false, -EIO, -ENODATA, "save its state" },
 		{ FAKE_LOAD, true, -EPROTO, -EIO, "gave up: the target's" },
+		{ FAKE_REACHED, true, -EPROTO, -EIO,
+		  "gave up: its memory could not be had" },
 		{ FAKE_RESUME, true, -EREMOTEIO, -EIO, "failed to run" },
 	};
 	size_t i;

@@ -80,12 +80,25 @@ static void test_chunks(void **state)
 	assert_int_equal(division_chunk_pages(1 << 30), 1);
 }
 
+/* Many at first, one in the end; one thread has nobody to share with. */
+static void test_turns(void **state)
+{
+	assert_int_equal(division_turn_chunks(2048, 1, 32), 32);
+	assert_int_equal(division_turn_chunks(7, 1, 32), 7);
+	assert_int_equal(division_turn_chunks(2048, 2, 32), 32);
+	assert_int_equal(division_turn_chunks(80, 2, 32), 10);
+	assert_int_equal(division_turn_chunks(3, 2, 32), 1);
+	assert_int_equal(division_turn_chunks(2048, 16, 32), 32);
+	assert_int_equal(division_turn_chunks(2048, 1, 1), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_even_remainder),
 		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

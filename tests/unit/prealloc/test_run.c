@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include "base/backing.h"
 #include "base/smaps.h"
+#include "prealloc/job.h"
 #include "unit/unit.h"
 
 #define KIB4 4096ull
@@ -264,24 +266,97 @@ static void test_background(void **state)
 	backing_destroy(&b);
 }
 
-/* Somebody has filled the lower part: it is left out, and only that. */
-static void test_background_skips(void **state)
+static uint64_t wait_for(struct prealloc_job *job, uint64_t bytes)
+{
+	struct prealloc_progress p = { 0 };
+
+	while (p.mapped_bytes < bytes && !p.done)
+		prealloc_poll(job, &p);
+	return p.mapped_bytes;
+}
+
+/* Pages of [@offset, @offset + @bytes) that are there. */
+static uint64_t present_in(const struct backing *b, uint64_t offset,
+			   uint64_t bytes)
+{
+	unsigned char there[bytes / 4096];
+	uint64_t nr = 0, i;
+
+	assert_int_equal(mincore(b->base + offset, bytes, there), 0);
+	for (i = 0; i < bytes / 4096; i++)
+		nr += there[i] & 1;
+	return nr;
+}
+
+/*
+ * Somebody fills it from the beginning: where they are, no page is had before
+ * they have moved on; and in the end all are there, also what they left out.
+ */
+static void test_background_order(void **state)
 {
 	struct backing b = make(BACKING_ANON, 64 * MIB);
 	const struct prealloc_range range = range_of(&b);
 	const struct prealloc_config c = { .method = PREALLOC_BEST,
-					   .nr_threads = 1 };
+					   .nr_threads = 2 };
+	/* 4 MiB behind them and 8 MiB before them are theirs. */
+	static const struct {
+		uint64_t at, first, end;
+	} rows[] = {
+		{ 0, 0, 8 },	{ 3, 0, 12 },	{ 20, 16, 28 },
+		{ 60, 56, 64 }, { 64, 60, 64 },
+	};
 	struct prealloc_result r;
 	struct prealloc_job *job;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t theirs = (rows[i].end - rows[i].first) * MIB;
+
+		assert_int_equal(job_create(&c, &range, true, &job, NULL), 0);
+		prealloc_reached(job, rows[i].at * MIB);
+		/* Back: no change. */
+		prealloc_reached(job, 0);
+		assert_int_equal(job_begin(job, NULL), 0);
+		assert_int_equal(wait_for(job, b.bytes - theirs),
+				 b.bytes - theirs);
+		assert_int_equal(present_in(&b, rows[i].first * MIB, theirs),
+				 0);
+		prealloc_passed(job);
+		assert_int_equal(prealloc_finish(job, &r, NULL), 0);
+		assert_int_equal(r.mapped_bytes, b.bytes);
+		assert_int_equal(present(&b), b.bytes);
+		prealloc_result_exit(&r);
+		assert_int_equal(madvise(b.base, b.bytes, MADV_DONTNEED), 0);
+	}
+	backing_destroy(&b);
+}
+
+/* They come and go meanwhile; then it is stopped while threads wait for them. */
+static void test_background_meets(void **state)
+{
+	struct backing b = make(BACKING_ANON, 64 * MIB);
+	const struct prealloc_range range = range_of(&b);
+	const struct prealloc_config c = { .method = PREALLOC_BEST,
+					   .nr_threads = 3 };
+	struct prealloc_result r;
+	struct prealloc_job *job;
+	uint64_t at;
 
 	assert_int_equal(prealloc_start(&c, &range, &job, NULL), 0);
-	prealloc_skip_below(job, b.bytes);
+	for (at = 0; at <= b.bytes; at += 64 << 10) {
+		prealloc_reached(job, at);
+		if (at < b.bytes)
+			memset(b.base + at, 0x5a, 4096);
+	}
+	prealloc_passed(job);
 	assert_int_equal(prealloc_finish(job, &r, NULL), 0);
-	assert_true(r.mapped_bytes <= b.bytes);
-	/* From the end: what is there is the upper part. */
-	assert_int_equal(present(&b), r.mapped_bytes);
+	assert_int_equal(r.mapped_bytes, b.bytes);
+	assert_int_equal(present(&b), b.bytes);
+	for (at = 0; at < b.bytes; at += 64 << 10)
+		assert_int_equal(b.base[at], 0x5a);
 	prealloc_result_exit(&r);
 	assert_int_equal(prealloc_start(&c, &range, &job, NULL), 0);
+	prealloc_reached(job, 32 * MIB);
 	prealloc_stop(job);
 	assert_int_equal(prealloc_finish(job, &r, NULL), 0);
 	assert_int_equal(r.failure, PREALLOC_FINE);
@@ -310,7 +385,8 @@ int main(void)
 		cmocka_unit_test(test_per_thread_pages),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_background),
-		cmocka_unit_test(test_background_skips),
+		cmocka_unit_test(test_background_order),
+		cmocka_unit_test(test_background_meets),
 		cmocka_unit_test(test_background_refuses),
 	};
 
