@@ -152,6 +152,8 @@ static void build_control(struct fake_guest *g, uint32_t nr_vcpus)
 	c->stall_offset = (uint32_t)at;
 	at += nr_vcpus * sizeof(struct abi_stall);
 	c->log_offset = (uint32_t)at;
+	at += ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log));
+	c->beat_offset = (uint32_t)at;
 	g->vcpu = (void *)((uint8_t *)c + c->vcpu_offset);
 	g->log = (void *)((uint8_t *)c + c->log_offset);
 	g->bad = (void *)((uint8_t *)c + c->bad_offset);
