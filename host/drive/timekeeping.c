@@ -50,11 +50,13 @@ static void count_ticks(const struct timekeeping_mark mark[3],
 	double ms = (double)(mark[2].host_ns - mark[1].host_ns) / 1e6;
 	double beats = (double)(mark[2].nr - mark[1].nr), due;
 
-	/* The timer goes by the TSC. */
+	/* The timer goes by the TSC, also where that jumped. */
 	if (tsc->did == TIMEKEEPING_STOOD)
 		ms -= t->stop_ms;
+	if (tsc->did == TIMEKEEPING_JUMPED)
+		ms += tsc->jump_ms;
 	t->lost_ticks = mark[2].lost - mark[1].lost;
-	due = ms / t->period_ms;
+	due = ms / t->period_ms - (double)t->lost_ticks;
 	t->doubled_ticks =
 		beats - due > 0.75 ? (uint64_t)(beats - due + 0.25) : 0;
 }
