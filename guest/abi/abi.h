@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define ABI_VERSION 2u
+#define ABI_VERSION 3u
 
 #define ABI_PAGE_SHIFT 12
 #define ABI_PAGE_BYTES 4096u

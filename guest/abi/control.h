@@ -15,6 +15,7 @@
  *	struct abi_bad_log[]	one page per vCPU: damage found by the guest
  *	struct abi_stall[]	per vCPU: histogram of the time between steps
  *	struct oracle_log[]	per vCPU: when it changed its order (phases)
+ *	struct abi_beat_log	the heartbeat: clocks side by side
  *
  * A host that reads while the guest runs sees each aligned 64-bit field whole
  * and the fields of a line in no particular order; `steps` is stored after the
@@ -27,6 +28,7 @@
 #include <stdint.h>
 
 #include "abi.h"
+#include "beat.h"
 #include "oracle.h"
 
 #define ABI_CONTROL_MAGIC 0x4c52544359525246ull /* "FRRYCTRL" */
@@ -106,7 +108,7 @@ struct abi_control {
 	uint32_t dma_offset; /* room for DMA counters; 0 = absent */
 	uint32_t l2_offset; /* room for L2 counters; 0 = absent */
 	uint32_t log_offset; /* struct oracle_log[nr_vcpus] */
-	uint32_t reserved2;
+	uint32_t beat_offset; /* struct abi_beat_log */
 
 	/*
 	 * OUT: the epoch. `epoch_seq` is odd while `epoch` and `ram` are
@@ -224,7 +226,8 @@ static inline uint64_t abi_control_bytes(uint32_t nr_vcpus)
 	       ABI_ALIGN_PAGE(ABI_MAX_VCPUS * sizeof(struct abi_vcpu)) +
 	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_bad_log)) +
 	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_stall)) +
-	       ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log));
+	       ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log)) +
+	       sizeof(struct abi_beat_log);
 }
 
 /* Bucket of a gap of @ticks: 0..ABI_STALL_BUCKETS - 1. */

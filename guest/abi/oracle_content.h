@@ -297,7 +297,7 @@ static inline void oracle_page(const struct oracle *o, uint64_t gfn,
 			       uint64_t visit, void *page)
 {
 	if (o->write != ORACLE_WRITE_PAGE || oracle_is_delta(o))
-		oracle_walk(o, gfn, 0, page, 0, ABI_PAGE_BYTES, false);
+		oracle_walk_apart(o, gfn, 0, page, 0, ABI_PAGE_BYTES, false);
 	if (visit || (o->write == ORACLE_WRITE_PAGE && !oracle_is_delta(o)))
 		oracle_write_visit(o, gfn, visit, page);
 }
@@ -319,17 +319,22 @@ static inline bool oracle_page_ok(const struct oracle *o, uint64_t gfn,
 				  uint64_t visit, const void *page)
 {
 	size_t renewed = visit ? oracle_write_bytes(o) : ABI_PAGE_BYTES;
+	size_t from = 0;
 	void *p = (void *)page;
 
 	if (visit && oracle_is_delta(o))
 		return oracle_delta_ok(o, gfn, visit, p);
-	if (renewed == ABI_PAGE_BYTES)
-		return oracle_walk(o, gfn, visit, p, 0, ABI_PAGE_BYTES, true);
-	if (o->write == ORACLE_WRITE_STAMP
-		    ? !oracle_stamp_ok(o, gfn, visit, p)
-		    : !oracle_walk_apart(o, gfn, visit, p, 0, renewed, true))
-		return false;
-	return oracle_walk(o, gfn, 0, p, renewed, ABI_PAGE_BYTES, true);
+	if (renewed < ABI_PAGE_BYTES) {
+		if (o->write == ORACLE_WRITE_STAMP
+			    ? !oracle_stamp_ok(o, gfn, visit, p)
+			    : !oracle_walk_apart(o, gfn, visit, p, 0, renewed,
+						 true))
+			return false;
+		/* The rest is the fill's. */
+		from = renewed;
+		visit = 0;
+	}
+	return oracle_walk(o, gfn, visit, p, from, ABI_PAGE_BYTES, true);
 }
 
 #endif

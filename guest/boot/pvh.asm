@@ -11,7 +11,7 @@
 ; Source: Xen docs/misc/pvh.pandoc.
 
 extern paging_pml4, paging_pdpt, paging_pd, cpu_boot
-extern rela_start, rela_end, pvh_main
+extern relr_start, relr_end, pvh_main
 
 LINK_BASE	equ 0x200000		; as in linker/guest.ld
 CPU_BYTES	equ 32768		; as in x86/cpu.h
@@ -23,7 +23,6 @@ CR4_PAE_FXSR	equ 0x620		; PAE, OSFXSR, OSXMMEXCPT
 CR0_LONG	equ 0x80010033		; PG, WP, NE, ET, MP, PE
 MAP_TABLE	equ 0x07		; present, writable, user
 MAP_2M		equ 0x87
-R_RELATIVE	equ 8
 
 ; address REGISTER, NAME: the address of an entry of `places`, relative to
 ; where the image lies (ebp).
@@ -106,15 +105,30 @@ entry64:
 	; r8 = how far the image lies from its link address
 	lea	r8, [rel pvh_entry]
 	sub	r8, LINK_BASE
-	lea	rsi, [rel rela_start]
-	lea	rdi, [rel rela_end]
+	; DT_RELR: an even entry is the address of a word to be moved along;
+	; an odd one has a bit for each of the 63 words behind the last.
+	lea	rsi, [rel relr_start]
+	lea	rdi, [rel relr_end]
 	jmp	.check
 .next:
-	mov	rax, [rsi]
-	mov	rcx, [rsi + 16]
-	add	rcx, r8
-	mov	[rax + r8], rcx
-	add	rsi, 24
+	lodsq
+	shr	rax, 1
+	jc	.bitmap
+	lea	rdx, [rax * 2 + r8]
+	add	[rdx], r8
+	add	rdx, 8
+	jmp	.check
+.bitmap:
+	mov	rcx, rdx
+.bit:
+	shr	rax, 1
+	jnc	.clear
+	add	[rcx], r8
+.clear:
+	add	rcx, 8
+	test	rax, rax
+	jnz	.bit
+	add	rdx, 63 * 8
 .check:
 	cmp	rsi, rdi
 	jb	.next

@@ -7,6 +7,7 @@
 #include "kern/console.h"
 #include "kern/control.h"
 #include "kern/epoch.h"
+#include "kern/heartbeat.h"
 #include "kern/plant.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -17,6 +18,7 @@
 #define CYCLES_ROUNDS 1000u
 #define BENCH_MS 500u
 #define BENCH_MAX_MS 60000u
+#define CLOCK_MAX_MS 3600000u
 
 static struct {
 	struct work_options defaults;
@@ -106,14 +108,37 @@ static void cmd_stop(char *words)
 		      steps);
 }
 
+/* Return: false if it is neither of the two. */
+static bool set_clock(const char *key, const char *value)
+{
+	bool shift = string_equal(key, "tsc_shift");
+	uint64_t ms;
+
+	if (!shift && !string_equal(key, "heartbeat"))
+		return false;
+	if (!words_time(value, &ms) || ms > CLOCK_MAX_MS) {
+		console_print("error %s=%s does not fit", key, value);
+	} else if (shift) {
+		console_print("ok moved=%s",
+			      heartbeat_shift(ms) ? "tsc" : "reading");
+	} else {
+		heartbeat_set(ms);
+		console_print("ok heartbeat_ms=%lu", ms);
+	}
+	return true;
+}
+
 static void cmd_set(char *words)
 {
 	struct work_options options = shell.defaults;
 	char *key = words_next(&words);
 	char *value = key ? words_value(key) : NULL;
 
+	if (value && set_clock(key, value))
+		return;
 	if (!value || !string_equal(key, "rate") || words_next(&words)) {
-		console_print("error set takes rate=BYTES_PER_S alone");
+		console_print(
+			"error set takes rate=, heartbeat= or tsc_shift= alone");
 		return;
 	}
 	if (phase_set(&options.phase[0], key, value) != OPTIONS_OK) {

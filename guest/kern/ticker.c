@@ -6,6 +6,7 @@
 #include "kern/console.h"
 #include "kern/control.h"
 #include "kern/epoch.h"
+#include "kern/heartbeat.h"
 #include "kern/shell.h"
 #include "lib/words.h"
 #include "x86/cpu.h"
@@ -75,6 +76,7 @@ void ticker_init(const struct boot_info *boot)
 {
 	bool alone = !config_is_set() && boot->door != BOOT_PVH;
 	bool silent = !console_present();
+	uint64_t beat_ms = 0;
 
 	if (alone)
 		ticker.stats_ms = SMALL_STATS_MS;
@@ -82,6 +84,9 @@ void ticker_init(const struct boot_info *boot)
 		ticker.duration_ms = SILENT_MS;
 	read_time("stats", &ticker.stats_ms);
 	read_time("duration", &ticker.duration_ms);
+	read_time("heartbeat", &beat_ms);
+	if (beat_ms)
+		heartbeat_set(beat_ms);
 	ticker.power_off = config_flag("poweroff", false);
 	if (config_flag("autostart", alone || silent))
 		start(alone || silent);
@@ -152,6 +157,7 @@ void ticker_poll(void)
 
 	if (!ticker_waits())
 		return;
+	heartbeat_poll();
 	now = rdtsc();
 	if (now >= ticker.stats_at)
 		tick(now);
@@ -164,8 +170,11 @@ void ticker_poll(void)
 
 uint64_t ticker_next(void)
 {
-	return ticker.stats_at < ticker.end_at ? ticker.stats_at
-					       : ticker.end_at;
+	uint64_t at = heartbeat_next();
+
+	if (ticker.stats_at < at)
+		at = ticker.stats_at;
+	return ticker.end_at < at ? ticker.end_at : at;
 }
 
 bool ticker_waits(void)

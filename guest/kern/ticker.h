@@ -14,7 +14,8 @@
 /**
  * ticker_init() - start the workload, if the configuration says so.
  *
- * Keys: autostart=on|off, stats=TIME (an event that often), duration=TIME
+ * Keys: autostart=on|off, stats=TIME (an event that often), heartbeat=TIME
+ * (clocks, that often), duration=TIME
  * (stop then, verify, and leave the result), poweroff=on (and end).
  * autostart is on where our own loader started the guest and nobody set
  * anything, and where there is no console; without a console the duration has

@@ -121,7 +121,8 @@ INSN_DEBUG_REGISTER(2)
 INSN_DEBUG_REGISTER(3)
 INSN_DEBUG_REGISTER(7)
 
-struct __attribute__((packed)) descriptor_pointer {
+/* Aligned, so that a constant one can be relocated by DT_RELR. */
+struct __attribute__((packed, aligned(2))) descriptor_pointer {
 	uint16_t limit;
 	uint64_t base;
 };

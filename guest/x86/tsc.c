@@ -2,8 +2,6 @@
 /* TSC frequency, from the most exact source that the machine has. */
 #include "x86/tsc.h"
 
-#include <stdbool.h>
-
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -58,26 +56,49 @@ static uint64_t tsc_from_hypervisor(void)
 	return cpuid(0x40000010, 0).eax * 1000ull;
 }
 
+bool kvmclock_switch(bool on)
+{
+	if (cpuid(0x40000000, 0).ebx != KVM_SIGNATURE ||
+	    !(cpuid(0x40000001, 0).eax & KVM_CLOCKSOURCE2) ||
+	    msr_write_safe(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&pvclock | on))
+		return false;
+	/* The page is filled when the vCPU next enters; any exit will do. */
+	inb(0x61);
+	return on && pvclock.tsc_to_system_mul;
+}
+
+/* @value * 2^shift: the page's scale and, the other way round, its inverse. */
+static uint64_t shifted(uint64_t value, int shift)
+{
+	return shift < 0 ? value >> -shift : value << shift;
+}
+
+uint64_t kvmclock_ns(void)
+{
+	uint32_t version;
+	uint64_t ns;
+
+	do {
+		version = pvclock.version;
+		ns = shifted(rdtsc() - pvclock.tsc_timestamp,
+			     pvclock.tsc_shift);
+		ns = pvclock.system_time +
+		     mul_div(ns, pvclock.tsc_to_system_mul, 1ull << 32);
+	} while ((version & 1) || version != pvclock.version);
+	return ns;
+}
+
 /* KVM's clock tells how it scales the TSC to nanoseconds. */
 static uint64_t tsc_from_kvmclock(void)
 {
-	uint64_t found;
+	uint64_t found = 0;
 
-	if (cpuid(0x40000000, 0).ebx != KVM_SIGNATURE ||
-	    !(cpuid(0x40000001, 0).eax & KVM_CLOCKSOURCE2) ||
-	    msr_write_safe(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&pvclock | 1))
-		return 0;
-	/* The page is filled when the vCPU next enters; any exit will do. */
-	inb(0x61);
-	if (!pvclock.tsc_to_system_mul)
-		return 0;
-	found = mul_div(1000000000ull, 1ull << 32, pvclock.tsc_to_system_mul);
-	if (pvclock.tsc_shift < 0)
-		found <<= -pvclock.tsc_shift;
-	else
-		found >>= pvclock.tsc_shift;
+	if (kvmclock_switch(true))
+		found = shifted(mul_div(1000000000ull, 1ull << 32,
+					pvclock.tsc_to_system_mul),
+				-pvclock.tsc_shift);
 	/* No more writes to our memory, please. */
-	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, 0);
+	kvmclock_switch(false);
 	return found;
 }
 

@@ -103,11 +103,14 @@ static bool offset_of(const struct source *s, uint64_t vaddr, uint64_t bytes,
 	return false;
 }
 
-/* Address and size of the relocation table; size 0 = there is none. */
-static int find_rela(const struct source *s, uint64_t *ret_vaddr,
-		     uint64_t *ret_bytes)
+struct table {
+	uint64_t vaddr, bytes, entry;
+};
+
+/* What the dynamic section says of the two tables; 0 bytes = absent. */
+static void find_tables(const struct source *s, struct table *rela,
+			struct table *relr)
 {
-	uint64_t vaddr = 0, bytes = 0, entry = sizeof(Elf64_Rela);
 	unsigned int i;
 	size_t at;
 
@@ -122,30 +125,38 @@ static int find_rela(const struct source *s, uint64_t *ret_vaddr,
 			if (d.d_tag == DT_NULL)
 				break;
 			if (d.d_tag == DT_RELA)
-				vaddr = d.d_un.d_ptr;
+				rela->vaddr = d.d_un.d_ptr;
 			else if (d.d_tag == DT_RELASZ)
-				bytes = d.d_un.d_val;
+				rela->bytes = d.d_un.d_val;
 			else if (d.d_tag == DT_RELAENT)
-				entry = d.d_un.d_val;
+				rela->entry = d.d_un.d_val;
+			else if (d.d_tag == DT_RELR)
+				relr->vaddr = d.d_un.d_ptr;
+			else if (d.d_tag == DT_RELRSZ)
+				relr->bytes = d.d_un.d_val;
+			else if (d.d_tag == DT_RELRENT)
+				relr->entry = d.d_un.d_val;
 		}
 	}
-	if (entry != sizeof(Elf64_Rela) || bytes % sizeof(Elf64_Rela))
+}
+
+/* Where @t lies in the image; its entries have @entry bytes. */
+static int place_table(const struct source *s, const struct table *t,
+		       uint64_t entry, uint64_t *ret_at)
+{
+	if (t->entry != entry || t->bytes % entry)
 		return malformed(s, "a relocation table of odd size");
-	*ret_vaddr = vaddr;
-	*ret_bytes = bytes;
+	if (t->bytes && !offset_of(s, t->vaddr, t->bytes, ret_at))
+		return malformed(s, "a relocation table outside its segments");
 	return 0;
 }
 
-static int relocate(const struct source *s, struct elf_image *image)
+static int apply_rela(const struct source *s, struct elf_image *image,
+		      uint64_t table, uint64_t bytes)
 {
-	uint64_t vaddr = 0, bytes = 0, table, at, where, value;
+	uint64_t at, where, value;
 	Elf64_Rela rela;
-	int r = find_rela(s, &vaddr, &bytes);
 
-	if (r || !bytes)
-		return r;
-	if (!offset_of(s, vaddr, bytes, &table))
-		return malformed(s, "a relocation table outside its segments");
 	for (at = 0; at < bytes; at += sizeof(rela)) {
 		/* From the file's bytes: a table may relocate itself. */
 		memcpy(&rela, image->data + table + at, sizeof(rela));
@@ -160,6 +171,59 @@ static int relocate(const struct source *s, struct elf_image *image)
 		memcpy(image->data + where, &value, sizeof(value));
 	}
 	return 0;
+}
+
+/* The word at @vaddr moves along with the image. */
+static int move_word(const struct source *s, struct elf_image *image,
+		     uint64_t vaddr)
+{
+	uint64_t where, value;
+
+	if (!offset_of(s, vaddr, sizeof(value), &where))
+		return malformed(s, "a relocation outside its segments");
+	memcpy(&value, image->data + where, sizeof(value));
+	value += image->gpa - s->base;
+	memcpy(image->data + where, &value, sizeof(value));
+	return 0;
+}
+
+/* An even entry is an address; an odd one has a bit for each of the next 63
+ * words. */
+static int apply_relr(const struct source *s, struct elf_image *image,
+		      uint64_t table, uint64_t bytes)
+{
+	uint64_t at, entry, next = 0, word;
+	int r = 0;
+
+	for (at = 0; !r && at < bytes; at += sizeof(entry)) {
+		memcpy(&entry, image->data + table + at, sizeof(entry));
+		if (!(entry & 1)) {
+			r = move_word(s, image, entry);
+			next = entry + 8;
+			continue;
+		}
+		for (word = next; !r && (entry >>= 1); word += 8)
+			if (entry & 1)
+				r = move_word(s, image, word);
+		next += 63 * 8;
+	}
+	return r;
+}
+
+static int relocate(const struct source *s, struct elf_image *image)
+{
+	struct table rela = { .entry = sizeof(Elf64_Rela) };
+	struct table relr = { .entry = sizeof(uint64_t) };
+	uint64_t rela_at = 0, relr_at = 0;
+	int r;
+
+	find_tables(s, &rela, &relr);
+	r = place_table(s, &rela, sizeof(Elf64_Rela), &rela_at);
+	if (!r)
+		r = place_table(s, &relr, sizeof(uint64_t), &relr_at);
+	if (!r)
+		r = apply_rela(s, image, rela_at, rela.bytes);
+	return r ? r : apply_relr(s, image, relr_at, relr.bytes);
 }
 
 int elf_image_load(const void *elf, size_t bytes, uint64_t gpa,

@@ -32,7 +32,7 @@ struct elf_image {
  *	down to ELF_IMAGE_ALIGN, was moved here.
  * @ret: elf_image_exit() on success, untouched on failure.
  *
- * Only R_X86_64_RELATIVE relocations (DT_RELA) are known. Bytes that no
+ * Only R_X86_64_RELATIVE relocations (DT_RELA, DT_RELR) are known. Bytes that no
  * segment's file part covers are zero.
  *
  * Return: 0, -EPROTO, -ENOMEM.

@@ -69,6 +69,7 @@ static int check_parts(const struct abi_control *c, struct error *err)
 		  (uint64_t)c->nr_vcpus * sizeof(struct abi_stall) },
 		{ "logs of orders", c->log_offset,
 		  (uint64_t)c->nr_vcpus * sizeof(struct oracle_log) },
+		{ "heartbeat", c->beat_offset, sizeof(struct abi_beat_log) },
 		{ "device queues", c->queue_offset, 0 },
 		{ "DMA counters", c->dma_offset, 0 },
 		{ "L2 counters", c->l2_offset, 0 },

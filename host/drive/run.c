@@ -29,7 +29,11 @@ static int warm_up(struct run *r, struct error *err)
 	run_stage(r, "warm-up");
 	run_look_at_memory(&r->source, &r->out->source_memory);
 	run_mark(r, &r->source, &r->source_count, &r->warm);
-	rc = run_sleep(r, &r->source, clock_now_ns() + r->set->warmup_ns, err);
+	rc = run_time_begin(r, err);
+	if (!rc)
+		rc = run_sleep(r, &r->source,
+			       clock_now_ns() + r->set->warmup_ns, err);
+	run_time_before(r);
 	if (!rc && r->set->idle)
 		rc = run_stop_workload(&r->source, err);
 	if (rc || r->source.blind || r->target.blind)
@@ -123,6 +127,9 @@ static int after_success(struct run *r, struct error *err)
 	stop_sampler(r, !r->set->idle);
 	run_see_late(r);
 	run_stage(r, "after");
+	rc = run_time_after(r, err);
+	if (rc)
+		return rc;
 	rc = run_sleep(r, &r->target, clock_now_ns() + r->set->after_ns, err);
 	if (rc)
 		return rc;

@@ -15,6 +15,7 @@
 #include "drive/relay.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
+#include "drive/timekeeping.h"
 #include "drive/verify.h"
 #include "drive/vm.h"
 #include "drive/workload.h"
@@ -79,6 +80,8 @@ struct run_settings {
 	uint64_t warmup_ns; /* workload before the migration */
 	uint64_t after_ns; /* workload after it */
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */
+	uint64_t heartbeat_ns; /* whole ms; 0 = none */
+	uint64_t tsc_shift_ns; /* on purpose, whole ms; 0 = not */
 	unsigned int verify; /* enum run_verify, ORed */
 	struct sabotage_params sabotage; /* count 0 = none */
 	const char *fault; /* phase to kill the target in, or NULL */
@@ -158,6 +161,7 @@ struct run_sample {
 	double stop_ms, final_ram_ms, device_save_ms, device_load_ms;
 	double resume_ms, first_step_ms;
 	int tsc_ran; /* 1, 0, -1 = unknown */
+	struct timekeeping time;
 	int two_runners; /* 1 = both ran at once: the worst there is */
 	struct run_integrity integrity;
 	struct run_survivor source;

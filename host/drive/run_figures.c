@@ -275,6 +275,7 @@ void run_figures(struct run *r)
 	o->rate_after = rate(&r->again, &r->after);
 	o->brownout_ms = brownout(r);
 	o->tsc_ran = tsc_ran(r);
+	run_time_figures(r);
 	take_rounds(r);
 	if (!json_array_size(o->rounds))
 		take_announced_rounds(r);

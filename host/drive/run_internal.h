@@ -65,6 +65,8 @@ struct run {
 	struct sampler *sampler;
 	struct sampler_result seen;
 	bool have_seen;
+	struct abi_beat_log beats; /* its head, as last read */
+	struct timekeeping_mark mark_beat[3];
 
 	/* Rates between them. The workload stops at the source at `end` and
 	 * goes on at the target from `again`. */
@@ -181,6 +183,14 @@ int run_wire_open(struct run *r, const char **ret_uri, struct error *err);
 int run_wire_read(const struct run *r, struct run_wire *ret);
 /* Takes the last count, and lets go of the connection. */
 void run_wire_close(struct run *r);
+
+/* run_time.c: the heartbeat, if there is to be one. Begin on the source; catch
+ * a beat just before, and one after, shifting the TSC before it if asked. */
+int run_time_begin(struct run *r, struct error *err);
+void run_time_before(struct run *r);
+int run_time_after(struct run *r, struct error *err);
+/* After the downtime is known. */
+void run_time_figures(struct run *r);
 
 /* run_figures.c: from what was seen to the figures of the sample. */
 void run_figures(struct run *r);

@@ -9,13 +9,14 @@
 
 /* They start machines, repeat that, or do harm: not to somebody else's. */
 static const char *const refused[] = {
-	"ram",	       "cpus",	      "backing",      "vmm",
-	"accel",       "machine",     "cpu",	      "machine-version",
-	"qemu-binary", "qemu-source", "qemu-target",  "repeat",
-	"hops",	       "for",	      "ab",	      "bundle",
-	"sabotage",    "fault",	      "seed",	      "transport",
-	"snapshot",    "channels",    "idle",	      "dirty",
-	"prealloc",    "page-size",   "backing-path",
+	"ram",		"cpus",	       "backing",     "vmm",
+	"accel",	"machine",     "cpu",	      "machine-version",
+	"qemu-binary",	"qemu-source", "qemu-target", "repeat",
+	"hops",		"for",	       "ab",	      "bundle",
+	"heartbeat",	"tsc-shift",   "sabotage",    "fault",
+	"seed",		"transport",   "snapshot",    "channels",
+	"idle",		"dirty",       "prealloc",    "page-size",
+	"backing-path",
 };
 
 static const char *has(int argc, char **argv, const char *name)

@@ -55,6 +55,14 @@ const struct option_spec migrate_options[] = {
 	  "skip-dirty (forget to send a write), stale, flip, zero,\n"
 	  "misplace, tear; the verifier must find these and no others",
 	  0, 0, NULL },
+	{ "heartbeat", OPTION_TIME, AT(heartbeat_ns), "TIME",
+	  "the guest logs its clocks that often, e.g. 100ms: did they\n"
+	  "keep time?",
+	  10 * NSEC_PER_MSEC, 60 * NSEC_PER_SEC, NULL },
+	{ "tsc-shift", OPTION_TIME, AT(tsc_shift_ns), "TIME",
+	  "move the guest's TSC ahead after the migration on purpose;\n"
+	  "--heartbeat must report it",
+	  NSEC_PER_MSEC, 3600 * NSEC_PER_SEC, NULL },
 	{ "fault", OPTION_STRING, AT(fault_text), "kill-target@PHASE",
 	  "kill the target in that phase: setup, round:N, final-ram,\n"
 	  "state, ready, committed",
@@ -223,6 +231,19 @@ static const char *transport(const struct migrate_settings *s,
 	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
 }
 
+static int check_clocks(const struct migrate_settings *s, struct error *err)
+{
+	if (s->heartbeat_ns % NSEC_PER_MSEC || s->tsc_shift_ns % NSEC_PER_MSEC)
+		return error_set(err, -EINVAL,
+				 "--heartbeat and --tsc-shift are whole "
+				 "numbers of milliseconds");
+	if (s->tsc_shift_ns && !s->heartbeat_ns)
+		return error_set(err, -EINVAL,
+				 "--tsc-shift needs --heartbeat: nothing else "
+				 "would report it");
+	return 0;
+}
+
 int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		    struct error *err)
 {
@@ -258,6 +279,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		.max_bandwidth_bytes_per_s = s->max_bandwidth,
 		.downtime_limit_ns = s->downtime_ns,
 		.idle = s->idle,
+		.heartbeat_ns = s->heartbeat_ns,
+		.tsc_shift_ns = s->tsc_shift_ns,
 		.warmup_ns = s->before_ns,
 		.after_ns = s->after_ns,
 		.timeout_ns = s->timeout_ns,
@@ -266,7 +289,9 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		return error_set(err, -EINVAL,
 				 "--downtime-limit is a whole number of "
 				 "milliseconds");
-	rc = migrate_parse_verify(s->verify_text, &run->verify, err);
+	rc = check_clocks(s, err);
+	if (!rc)
+		rc = migrate_parse_verify(s->verify_text, &run->verify, err);
 	if (!rc && s->sabotage_text)
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
 	if (!rc && s->fault_text)
@@ -321,6 +346,10 @@ json_t *migrate_params(const struct migrate_settings *s,
 			    json_real((double)run->after_ns / 1e6));
 	json_object_set_new(o, "timeout_ms",
 			    json_real((double)run->timeout_ns / 1e6));
+	json_object_set_new(o, "heartbeat_ms",
+			    json_real((double)run->heartbeat_ns / 1e6));
+	json_object_set_new(o, "tsc_shift_ms",
+			    json_real((double)run->tsc_shift_ns / 1e6));
 	json_object_set_new(o, "verify", json_string(s->verify_text));
 	json_object_set_new(o, "sabotage",
 			    s->sabotage_text ? json_string(s->sabotage_text)

@@ -20,6 +20,7 @@ struct migrate_settings {
 	uint64_t repeat; /* 0 = not given: 1, or with --for no limit */
 	uint64_t seed, hops;
 	uint64_t for_ns; /* 0 = no soak */
+	uint64_t heartbeat_ns, tsc_shift_ns;
 	bool idle;
 	uint64_t channels;
 	const char *snapshot;

@@ -9,6 +9,7 @@
 #include "drive/guest_account.h"
 #include "drive/vantage.h"
 #include "tools/sample_memory.h"
+#include "tools/sample_time.h"
 
 #define MAX_EXAMPLES 32u
 
@@ -302,6 +303,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "waterfall", waterfall(s));
 	set(o, "tsc_ran_during_stop",
 	    s->tsc_ran < 0 ? json_null() : json_boolean(s->tsc_ran));
+	set(o, "timekeeping", sample_time(settings, s, result));
 	set(o, "guest_lost", json_boolean(s->guest_lost));
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "drive/vantage.h"
 #include "report/table.h"
+#include "tools/sample_time.h"
 
 static void time_pair(struct table *t, const char *key, double ms,
 		      const char *note)
@@ -289,5 +290,6 @@ void sample_print(const struct run_settings *settings,
 	if (s->completed)
 		print_vantage(settings, s, f);
 	print_integrity(s, f);
+	sample_time_print(settings, s, f);
 	print_sabotage(settings, s, f);
 }

@@ -9,10 +9,10 @@
 boot 3 256 "seed=7 write=page"
 expect "event ready"
 is vcpus 3
-is version 2
+is version 3
 say help
 say control
-is version 2
+is version 3
 is vcpus 3
 say nonsense "error unknown command nonsense"
 say "start speed=3" "error unknown key speed"

@@ -57,6 +57,16 @@ static void lay_out(struct fake_guest *g, struct oracle *o)
 	g->high_bytes = gpa - FAKE_IMAGE_GPA;
 }
 
+/* The image lies 0x200000 below its link address. */
+static void move_word(uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	word -= 0x200000;
+	memcpy(at, &word, sizeof(word));
+}
+
 /* An ELF file of one read-only segment of two and a half pages, its first
  * word moved along with the image. */
 static void build_elf(struct fake_guest *g)
@@ -66,6 +76,7 @@ static void build_elf(struct fake_guest *g)
 	Elf64_Phdr *p = (void *)(h + 1);
 	Elf64_Dyn *d = (void *)(g->elf + 0x3800);
 	Elf64_Rela *r = (void *)(g->elf + 0x1100);
+	uint64_t *relr = (void *)(g->elf + 0x1200);
 
 	g->elf_bytes = sizeof(g->elf);
 	memcpy(h->e_ident, ELFMAG, SELFMAG);
@@ -103,10 +114,19 @@ static void build_elf(struct fake_guest *g)
 	d[0] = (Elf64_Dyn){ DT_RELA, { base + 0x100 } };
 	d[1] = (Elf64_Dyn){ DT_RELASZ, { sizeof(*r) } };
 	d[2] = (Elf64_Dyn){ DT_RELAENT, { sizeof(*r) } };
-	d[3] = (Elf64_Dyn){ DT_NULL, { 0 } };
+	/* A word, and the second and the last of the 63 behind it. */
+	relr[0] = base + 0x2000;
+	relr[1] = 1ull << 63 | 1 << 2 | 1;
+	d[3] = (Elf64_Dyn){ DT_RELR, { base + 0x200 } };
+	d[4] = (Elf64_Dyn){ DT_RELRSZ, { 2 * sizeof(*relr) } };
+	d[5] = (Elf64_Dyn){ DT_RELRENT, { sizeof(*relr) } };
+	d[6] = (Elf64_Dyn){ DT_NULL, { 0 } };
 
 	memcpy(g->high, g->elf + 0x1000, 0x2800);
 	memcpy(g->high + 0x10, &(uint64_t){ FAKE_IMAGE_GPA + 0x123 }, 8);
+	move_word(g->high + 0x2000);
+	move_word(g->high + 0x2000 + 2 * 8);
+	move_word(g->high + 0x2000 + 63 * 8);
 }
 
 static void build_control(struct fake_guest *g, uint32_t nr_vcpus)
@@ -132,6 +152,8 @@ static void build_control(struct fake_guest *g, uint32_t nr_vcpus)
 	c->stall_offset = (uint32_t)at;
 	at += nr_vcpus * sizeof(struct abi_stall);
 	c->log_offset = (uint32_t)at;
+	at += ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log));
+	c->beat_offset = (uint32_t)at;
 	g->vcpu = (void *)((uint8_t *)c + c->vcpu_offset);
 	g->log = (void *)((uint8_t *)c + c->log_offset);
 	g->bad = (void *)((uint8_t *)c + c->bad_offset);

@@ -31,7 +31,8 @@ static void image_is_laid_out(void **state)
 {
 	struct fake_guest *g = make();
 	struct elf_image image;
-	uint64_t moved;
+	uint64_t moved, was;
+	size_t at;
 
 	assert_int_equal(elf_image_load(g->elf, g->elf_bytes, FAKE_IMAGE_GPA,
 					&image, NULL),
@@ -44,14 +45,22 @@ static void image_is_laid_out(void **state)
 	assert_null(elf_image_page(&image, FAKE_IMAGE_GPA - 1));
 	elf_image_exit(&image);
 
-	/* Elsewhere only the relocated word differs. */
+	/* Elsewhere only the relocated words differ. */
 	assert_int_equal(
 		elf_image_load(g->elf, g->elf_bytes, 0x40000000, &image, NULL),
 		0);
 	memcpy(&moved, image.data + 0x10, 8);
 	assert_int_equal(moved, 0x40000123);
-	assert_memory_equal(image.data + 0x18, g->high + 0x18,
-			    FAKE_IMAGE_BYTES - 0x18);
+	for (at = 0x2000; at <= 0x2000 + 63 * 8; at += 8) {
+		memcpy(&was, g->high + at, 8);
+		memcpy(&moved, image.data + at, 8);
+		if (at == 0x2000 || at == 0x2010 || at == 0x2000 + 63 * 8)
+			was += 0x40000000 - FAKE_IMAGE_GPA;
+		assert_int_equal(moved, was);
+	}
+	assert_memory_equal(image.data + 0x18, g->high + 0x18, 0x2000 - 0x18);
+	assert_memory_equal(image.data + at, g->high + at,
+			    FAKE_IMAGE_BYTES - at);
 	elf_image_exit(&image);
 	fake_guest_destroy(g);
 }
@@ -70,6 +79,7 @@ struct lie {
 #define DYN(i) 0x3800 + (i) * sizeof(Elf64_Dyn) + 8, 8
 #define RELA(name)                                                             \
 	0x1100 + offsetof(Elf64_Rela, name), sizeof(((Elf64_Rela *)0)->name)
+#define RELR(i) 0x1200 + (i)*8, 8
 
 static const struct lie lies[] = {
 	/* tests/unit/base/test_elf_file.c has the others of these. */
@@ -94,6 +104,15 @@ static const struct lie lies[] = {
 	{ "relocation outside", RELA(r_offset), 0 },
 	{ "relocation outside", RELA(r_offset), 0x400000 + 0x27fc },
 	{ "relocation outside", RELA(r_offset), UINT64_MAX },
+	{ "odd size", DYN(4), 15 },
+	{ "odd size", DYN(5), 24 },
+	{ "table outside", DYN(3), 0 },
+	{ "table outside", DYN(4), 8 * 4000 },
+	{ "relocation outside", RELR(0), 0 },
+	{ "relocation outside", RELR(0), 0x400000 + 0x27fa },
+	{ "relocation outside", RELR(0), UINT64_MAX - 1 },
+	/* A bitmap without a word before it. */
+	{ "relocation outside", RELR(0), 3 },
 };
 
 static void lies_are_refused(void **state)

@@ -61,6 +61,7 @@ static const struct lie lies[] = {
 	{ "stall logs lie over its bad logs", -EPROTO, FIELD(stall_offset),
 	  8192 },
 	{ "logs of orders are out", -EPROTO, FIELD(log_offset), 0xfffff000 },
+	{ "heartbeat are out", -EPROTO, FIELD(beat_offset), 0xfffff000 },
 	{ "stall logs are out", -EPROTO, FIELD(stall_offset), 0xfffff000 },
 	{ "device queues are out", -EPROTO, FIELD(queue_offset), 1u << 30 },
 	{ "DMA counters are out", -EPROTO, FIELD(dma_offset), 1u << 30 },
