@@ -12,6 +12,7 @@
 #include "tools/attach_options.h"
 #include "tools/common.h"
 #include "tools/options.h"
+#include "tools/send_options.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -22,6 +23,7 @@ struct migrate_settings {
 	uint64_t for_ns; /* 0 = no soak */
 	bool idle;
 	uint64_t channels;
+	struct send_choice send;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
