@@ -127,7 +127,8 @@ int guestmem_touched(const struct guestmem *mem, unsigned int index,
 		return touched_file(r->memfd, first * PAGE, nr, ret_bits);
 	hva = r->hva + first * PAGE;
 	if (touched_wholly(hva, nr)) {
-		memset(ret_bits, 0xff, BITMAP_BYTES(nr));
+		memset(ret_bits, 0, BITMAP_BYTES(nr));
+		bitmap_set_range(ret_bits, 0, nr);
 		return 0;
 	}
 	return touched_private(mem->pagemap_fd, (uintptr_t)hva, nr, ret_bits);
