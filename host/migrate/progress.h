@@ -70,6 +70,9 @@ void progress_confirm(struct progress *p);
 /* Return: the number of the round. */
 unsigned int progress_round_begin(struct progress *p);
 void progress_batch(struct progress *p, uint64_t pages, uint64_t zero_pages);
+/* What it took to send: the difference of the two. */
+void progress_sent(struct progress *p, const struct migrate_send_stats *before,
+		   const struct migrate_send_stats *after);
 /* Return: the round as it ended. */
 struct migrate_round progress_round_end(struct progress *p);
 /* What the last round left, and what that means. */

@@ -44,6 +44,7 @@ int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
 
 void sender_exit(struct sender *s)
 {
+	outlet_close(&s->out);
 	free(s->bounce);
 }
 
@@ -118,8 +119,11 @@ static int flush(struct sender *s)
 	if (s->bounce)
 		show_pages(s);
 	batch_finish(b, &h);
-	rc = peer_send_iov(s->peer, &b->head.header, &h, b->iov,
-			   (int)b->nr_iov);
+	rc = peer_send_pages(s->peer, &b->head.header, &h, &s->out, b->iov,
+			     (int)b->nr_iov);
+	/* The copies are the next batch's. */
+	if (!rc && s->bounce)
+		rc = peer_settle(s->peer, &s->out);
 	if (rc)
 		return rc;
 	feed_sent(s->feed, channel_bytes_out(s->peer->ch) - before);
@@ -199,9 +203,13 @@ static int send_piece(struct sender *s, const struct feed_piece *piece)
 
 int sender_round(struct sender *s)
 {
+	struct migrate_send_stats before = s->out.stats;
+	struct migrate_params params = progress_params(s->progress);
 	struct feed_piece piece;
-	int rc;
+	int rc = outlet_open(&s->out, s->peer->ch, &params.send, s->peer->err);
 
+	if (rc)
+		return rc;
 	s->idle_ns = 0;
 	s->pages = s->zero_pages = 0;
 	pace(s);
@@ -212,6 +220,9 @@ int sender_round(struct sender *s)
 	}
 	if (!rc)
 		rc = flush(s);
+	if (!rc)
+		rc = peer_settle(s->peer, &s->out);
+	progress_sent(s->progress, &before, &s->out.stats);
 	if (!rc)
 		pace(s);
 	return rc;

@@ -8,6 +8,7 @@
 
 #include "migrate/batch.h"
 #include "migrate/feed.h"
+#include "migrate/outlet.h"
 #include "migrate/peer.h"
 #include "migrate/progress.h"
 #include "migrate/zero.h"
@@ -24,6 +25,7 @@ struct sender {
 	/* Of this round and connection. */
 	uint64_t idle_ns; /* finding zero pages: no transfer */
 	uint64_t pages, zero_pages;
+	struct outlet out;
 	struct batch batch;
 };
 

@@ -228,6 +228,8 @@ static const char *transport(const struct migrate_settings *s,
 {
 	if (s->transport)
 		return transports[s->transport];
+	if (send_wants_tcp(&s->send))
+		return "tcp";
 	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
 }
 
@@ -307,6 +309,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	run->transport = transport(s, run);
 	rc = resolve_file(s, run, err);
 	if (!rc)
+		rc = send_resolve(&s->send, run, err);
+	if (!rc)
 		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
@@ -339,6 +343,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 			    json_real((double)run->downtime_limit_ns / 1e6));
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "send", send_params(&run->send));
 	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));

@@ -12,6 +12,7 @@
 #include "tools/attach_options.h"
 #include "tools/common.h"
 #include "tools/options.h"
+#include "tools/send_options.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -23,6 +24,7 @@ struct migrate_settings {
 	uint64_t heartbeat_ns, tsc_shift_ns;
 	bool idle;
 	uint64_t channels;
+	struct send_choice send;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */

@@ -10,6 +10,7 @@
 #include "drive/vantage.h"
 #include "tools/sample_memory.h"
 #include "tools/sample_time.h"
+#include "tools/send_options.h"
 
 #define MAX_EXAMPLES 32u
 
@@ -298,6 +299,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "prealloc", sample_prealloc(settings, s, result));
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
+	set(o, "send", send_sample(s));
 	set(o, "busy_ratio", json_null());
 	set(o, "dirty_rate", dirty_rate(s));
 	set(o, "waterfall", waterfall(s));

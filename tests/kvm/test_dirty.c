@@ -292,12 +292,38 @@ static void test_bad_calls(void **state)
 	machine_free(m);
 }
 
+/* Put off until somebody runs, or logs again. */
+static void test_stopped_later(void **state)
+{
+	struct machine *m = machine_new(1, RAM);
+	struct region_log log[GUESTMEM_MAX_REGIONS];
+	size_t bytes = BITMAP_BYTES(RAM_PAGES);
+
+	logs_init(m, log);
+	machine_load(m, guest_dirty, guest_dirty_end);
+	vm_log_stop_later(m->vm);
+	assert_int_equal(vm_log_start(m->vm), 0);
+	vm_log_stop_later(m->vm);
+	assert_int_equal(vm_log_start(m->vm), 0);
+	/* That one is wanted: it goes on, whoever runs. */
+	assert_int_equal(vm_resume(m->vm), 0);
+	vm_pause(m->vm);
+	assert_int_equal(vm_fetch_dirty(m->vm, 0, log[0].bitmap, bytes), 0);
+	vm_log_stop_later(m->vm);
+	assert_int_equal(vm_resume(m->vm), 0);
+	assert_int_equal(vm_fetch_dirty(m->vm, 0, log[0].bitmap, bytes),
+			 -EINVAL);
+	logs_exit(m, log);
+	machine_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_calls),
 		cmocka_unit_test(test_stays_until_cleared),
 		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_stopped_later),
 		cmocka_unit_test(test_not_initially_set),
 		cmocka_unit_test(test_fetch_clears),
 		cmocka_unit_test(test_ring),

@@ -3,8 +3,8 @@
 # How fast do guests at rest go over a UNIX socket: ours, QEMU's plain stream,
 # QEMU's multifd with two channels, and a bare loop of send() and recv()?
 #
-# Usage: full_stretch.sh VMFERRY STRETCH_LOOP [RAM_MIB [ROUNDS [OPTIONS]]]
-# (2048 MiB, 10 rounds). All four in turn in each round, so that what the host
+# Usage: full_stretch.sh VMFERRY STRETCH_LOOP [RAM_MIB [ROUNDS [OPTIONS [STATE]]]]
+# (2048 MiB, 10 rounds; STATE: cold or warm, that one only). All four in turn in each round, so that what the host
 # does to one it does to all; OPTIONS are further options of `vmferry migrate`
 # for the three, such as --backing thp, which the loop takes too. Cold: the target's memory is not there
 # yet. Warm: it is (preallocated, if this vmferry has --prealloc). A table of
@@ -23,6 +23,7 @@ trap 'rm -rf "$dir"' EXIT
 names=(loop mini multi plain multifd)
 states=(cold)
 ! "$vmferry" migrate --help | grep -q -- '--prealloc' || states+=(warm)
+[ -z "${6:-}" ] || states=("$6")
 thp=()
 [[ $options != *"--backing thp"* ]] || thp=(thp)
 vmms=(mini)
