@@ -4,9 +4,10 @@
  *
  * A codec turns 1..CODEC_MAX_BYTES into a self-contained string of bytes and
  * back. Every one of them has a checksum of the content in it, so that damage
- * is found here and does not become a guest's memory:
+ * is found here and does not become a guest's memory, as far as it goes:
  *
- *   zlib         zlib's own format, RFC 1950 (Adler-32)
+ *   zlib         zlib's own format, RFC 1950 (Adler-32, which is weak: one
+ *                flipped bit in 10000 of a page of text goes unnoticed)
  *   libdeflate   the same format, by another encoder and decoder: what either
  *                of the two wrote, the other one reads
  *   zstd         one frame, RFC 8878, with its checksum (XXH64, 4 bytes)
@@ -91,7 +92,8 @@ void codec_destroy(struct codec_context *context); /* may be NULL */
  * @bytes: 1..max_bytes of the context.
  * @to: apart from @from.
  * @room: at @to. With less than codec_bound() the codec gives up as soon as
- *	it runs out: so one asks for "smaller than that, or not at all".
+ *	it runs out, or a few bytes before: so one asks for "smaller than that,
+ *	or not at all".
  * @ret_bytes: written to @to; untouched on failure.
  *
  * The same input gives the same output.
