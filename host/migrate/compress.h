@@ -164,7 +164,8 @@ struct compress_stats {
 	 * busy_pages / (busy_pages + submitted_pages). */
 	uint64_t busy_pages;
 	uint64_t collected;
-	/* The submitter's time inside of these calls, by cause. */
+	/* The submitter's time inside of these calls, by cause; but for wait_ns
+	 * taken from one call in 16. */
 	uint64_t scan_ns; /* looking for room, handing over */
 	uint64_t wait_ns; /* for room, or in compress_collect() for results */
 	uint64_t collect_ns;

@@ -71,6 +71,8 @@ struct compress {
 	unsigned int *free;
 	tally submitted, submitted_pages, busy_pages, collected;
 	tally scan_ns, wait_ns, collect_ns, futex_calls; /* the submitter's */
+	unsigned int nr_calls; /* some of which are timed */
+	uint64_t waited_ns; /* wait_ns when such a one began */
 	unsigned int nr_started;
 	struct worker worker[COMPRESS_MAX_THREADS];
 };

@@ -240,11 +240,15 @@ static void wait_for_results(struct compress *c, struct ring *r, uint32_t nr,
 	tally_add(&c->wait_ns, clock_now_ns() - begin_ns);
 }
 
-/* All rings are full. Each worker that is awake should have one request more
- * than the one it is at when the submitter comes back. */
+/*
+ * All rings are full. When the submitter comes back each worker that is awake
+ * should still be at a request, and one more of them waiting: measured, with
+ * fewer some worker runs dry meanwhile, with more the submitter sleeps for less
+ * work, and each sleep costs a fixed price.
+ */
 static void wait_for_room(struct compress *c, struct ring *r)
 {
-	uint32_t nr = r->submitted - 2 * c->p.max_awake;
+	uint32_t nr = r->submitted - (c->p.max_awake + 1);
 	uint32_t next = result_ring_tickets(&r->results) + 1;
 
 	wait_for_results(c, r, (int32_t)(nr - next) > 0 ? nr : next, true);
