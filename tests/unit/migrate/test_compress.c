@@ -367,40 +367,9 @@ static void test_stats(void **state)
 	box_exit(&b);
 }
 
-static void test_refused(void **state)
-{
-	static const struct {
-		unsigned int threads, pages, capacity, held;
-		int level;
-	} rows[] = {
-		{ 0, 1, 4, 0, 1 },    { 65, 1, 4, 0, 1 }, { 1, 0, 4, 0, 1 },
-		{ 1, 17, 4, 0, 1 },   { 1, 1, 3, 0, 1 },  { 1, 1, 2048, 0, 1 },
-		{ 1, 1, 4, 4097, 1 }, { 1, 1, 4, 0, 10 }, { 1, 1, 4, 0, -1 },
-	};
-	struct error err;
-	struct compress *c = NULL;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct compress_params p = params();
-
-		p.nr_threads = rows[i].threads;
-		p.max_pages = rows[i].pages;
-		p.capacity = rows[i].capacity;
-		p.max_held = rows[i].held;
-		p.level = rows[i].level;
-		err.text[0] = 0;
-		assert_int_equal(compress_create(&p, &c, &err), -EINVAL);
-		assert_true(err.text[0]);
-		assert_null(c);
-	}
-	compress_destroy(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_engines),
 		cmocka_unit_test(test_ring_parameters),
 		cmocka_unit_test(test_busy),

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -221,10 +222,44 @@ static void test_capacity(void **state)
 		assert_true(ring_capacity_valid((unsigned int)i));
 }
 
+/* Also what the engines do not begin with. */
+static void test_refused(void **state)
+{
+	static const struct {
+		unsigned int threads, pages, capacity, held;
+		int level;
+	} rows[] = {
+		{ 0, 1, 4, 0, 1 },    { 65, 1, 4, 0, 1 }, { 1, 0, 4, 0, 1 },
+		{ 1, 17, 4, 0, 1 },   { 1, 1, 3, 0, 1 },  { 1, 1, 2048, 0, 1 },
+		{ 1, 1, 4, 4097, 1 }, { 1, 1, 4, 0, 10 }, { 1, 1, 4, 0, -1 },
+	};
+	struct error err;
+	struct compress *c = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct compress_params p = {
+			.codec = codec_by_name("zlib"),
+		};
+
+		p.nr_threads = rows[i].threads;
+		p.max_pages = rows[i].pages;
+		p.capacity = rows[i].capacity;
+		p.max_held = rows[i].held;
+		p.level = rows[i].level;
+		err.text[0] = 0;
+		assert_int_equal(compress_create(&p, &c, &err), -EINVAL);
+		assert_true(err.text[0]);
+		assert_null(c);
+	}
+	compress_destroy(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_capacity),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_full_and_empty),
 		cmocka_unit_test(test_stress),
 	};
