@@ -14,6 +14,8 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "boot", cmd_boot, "boot the guest, run its workload, talk to it" },
+	{ "compress", cmd_compress,
+	  "compressing threads alone, against the codec's limit" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
 	{ "frontier", cmd_frontier,
