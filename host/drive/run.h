@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "drive/compress_options.h"
 #include "drive/findings.h"
 #include "drive/relay.h"
 #include "drive/sabotage.h"
@@ -66,6 +67,7 @@ struct run_settings {
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
+	struct drive_compress compress;
 	bool relay; /* between the two: counts, and impairs as it is told */
 	bool relay_auto; /* nobody asked for one, nor for none */
 	bool relay_needed; /* the link is to be impaired */

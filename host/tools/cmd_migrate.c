@@ -38,10 +38,13 @@ static const struct command_help help = {
 		"/run/b.com1 --workload rate=50M",
 };
 
-static const struct option_spec *const tables[] = {
-	machine_options, common_options, migrate_options,
-	link_options,	 attach_options, NULL
-};
+static const struct option_spec *const tables[] = { machine_options,
+						    common_options,
+						    migrate_options,
+						    link_options,
+						    compress_options,
+						    attach_options,
+						    NULL };
 
 static json_t *params(const struct migrate_session *m)
 {

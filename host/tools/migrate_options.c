@@ -121,6 +121,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.hops = 1,
 		.channels = 1,
 	};
+	compress_defaults(&s->compress);
 	common_init(&s->common);
 }
 
@@ -274,6 +275,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	run->transport = transport(s, run);
 	rc = resolve_file(s, run, err);
 	if (!rc)
+		rc = compress_resolve(&s->compress, run, err);
+	if (!rc)
 		rc = agree_on_inline(s, run, err);
 	if (rc)
 		return rc;
@@ -306,6 +309,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 			    json_real((double)run->downtime_limit_ns / 1e6));
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "compress", compress_params(run));
 	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));

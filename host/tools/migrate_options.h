@@ -11,6 +11,7 @@
 #include "drive/run.h"
 #include "tools/attach_options.h"
 #include "tools/common.h"
+#include "tools/compress_options.h"
 #include "tools/options.h"
 
 struct migrate_settings {
@@ -22,6 +23,7 @@ struct migrate_settings {
 	uint64_t for_ns; /* 0 = no soak */
 	bool idle;
 	uint64_t channels;
+	struct compress_choice compress;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
