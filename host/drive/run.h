@@ -163,6 +163,7 @@ struct run_sample {
 	json_t *notes; /* array: sentences about what was not possible */
 	char state_names[256];
 	json_t *vmm_reported;
+	const char *qemu_method; /* of compress_qemu.h; NULL = none */
 	struct sabotage_result damage; /* done on purpose */
 	struct sabotage_score score;
 };

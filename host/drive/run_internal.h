@@ -4,6 +4,7 @@
 #define VMFERRY_DRIVE_RUN_INTERNAL_H
 
 #include "drive/clock_offset.h"
+#include "drive/compress_qemu.h"
 #include "drive/run.h"
 #include "drive/sampler.h"
 #include "drive/threads.h"
@@ -48,6 +49,7 @@ struct run {
 	bool have_wire;
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
+	struct compress_qemu codec; /* as this QEMU does it */
 	bool hold; /* the target waits for our `cont` */
 	/* Of attached machines. */
 	bool attached;
@@ -96,6 +98,8 @@ int run_hop(struct run *r, struct error *err);
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);
+/* Of QEMU: ask both how they can compress, before run_set_up(). */
+int run_choose_codec(struct run *r, struct error *err);
 /* What run_set_up() sets: new objects. */
 json_t *run_capabilities(const struct run *r);
 json_t *run_parameters(const struct run *r);

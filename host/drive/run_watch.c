@@ -41,6 +41,8 @@ json_t *run_parameters(const struct run *r)
 				    json_integer(s->nr_channels));
 	if (s->kind == DRIVE_MINI)
 		drive_compress_parameters(&s->compress, o);
+	if (r->codec.parameters)
+		json_object_update(o, r->codec.parameters);
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
 		json_object_update(o, s->parameters);
@@ -54,7 +56,7 @@ static json_t *capability(const char *name, bool state)
 
 json_t *run_capabilities(const struct run *r)
 {
-	json_t *list = json_array(), *state;
+	json_t *list = json_array(), *state, *named = json_object();
 	const char *name;
 
 	json_array_append_new(list, capability("events", true));
@@ -62,9 +64,14 @@ json_t *run_capabilities(const struct run *r)
 		json_array_append_new(list, capability("multifd", true));
 	if (r->set->kind == DRIVE_MINI && r->set->compress.codec)
 		json_array_append_new(list, capability("compress", true));
-	json_object_foreach (r->set->capabilities, name, state)
+	if (r->codec.capabilities)
+		json_object_update(named, r->codec.capabilities);
+	if (r->set->capabilities)
+		json_object_update(named, r->set->capabilities);
+	json_object_foreach (named, name, state)
 		json_array_append_new(list,
 				      capability(name, json_is_true(state)));
+	json_decref(named);
 	return json_pack("{s:o}", "capabilities", list);
 }
 
@@ -85,6 +92,22 @@ static int listen_at(struct run *r, struct error *err)
 	return drive_vm_execute(&r->target, "migrate-incoming",
 				json_pack("{s:s}", "uri", r->address), NULL,
 				err);
+}
+
+int run_choose_codec(struct run *r, struct error *err)
+{
+	const struct drive_compress *c = &r->set->compress;
+	int rc;
+
+	if (r->set->kind != DRIVE_QEMU || !c->codec)
+		return 0;
+	rc = compress_qemu_check(c, err);
+	if (!rc)
+		rc = compress_qemu_probe(c, r->set->nr_channels, &r->source,
+					 &r->target, &r->codec, err);
+	if (!rc && r->out)
+		r->out->qemu_method = r->codec.method;
+	return rc;
 }
 
 int run_set_up(struct run *r, struct error *err)

@@ -16,6 +16,7 @@ struct run_settings;
 struct vantage {
 	const char *name; /* "stop_ms", "total_ms", "sent_bytes" */
 	double wire, guest, host, vmm;
+	const char *method; /* of compress_qemu.h; NULL = none */
 };
 
 #define VANTAGE_NR 3u

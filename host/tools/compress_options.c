@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drive/compress_qemu.h"
 #include "migrate/compress.h"
 #include "tools/migrate_options.h"
 
@@ -100,6 +101,8 @@ int compress_resolve(const struct compress_choice *c, struct run_settings *run,
 		.engine = engines[c->engine],
 		.batch_pages = (unsigned int)c->batch_pages,
 	};
+	if (run->kind == DRIVE_QEMU && !run->attach.source_qmp)
+		return compress_qemu_check(&run->compress, err);
 	return 0;
 }
 
