@@ -34,13 +34,8 @@ struct asked {
 
 static uint64_t asked_index(const struct asked *a, uint64_t i)
 {
-	uint64_t x = i * 0x9e3779b97f4a7c15ull;
-
-	if (a->nr == a->of)
-		return i;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return (x ^ (x >> 31)) % a->of;
+	return a->nr == a->of ? i
+			      : oracle_mix(i * 0x9e3779b97f4a7c15ull) % a->of;
 }
 
 /* All vCPUs' orders as they stood at some counters. */

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "drive/compress_options.h"
 #include "drive/findings.h"
+#include "drive/predict.h"
 #include "drive/relay.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
@@ -83,6 +84,9 @@ struct run_settings {
 	uint64_t timeout_ns; /* for the migration; then it is cancelled */
 	unsigned int verify; /* enum run_verify, ORed */
 	struct sabotage_params sabotage; /* count 0 = none */
+	struct predict_meter predict;
+	/* Told of it before the migration begins; may be NULL. */
+	void (*predicted)(void *ctx, const struct prediction *prediction);
 	const char *fault; /* phase to kill the target in, or NULL */
 	void (*progress)(void *ctx, const struct run_progress *progress);
 	void *progress_ctx;
@@ -163,6 +167,7 @@ struct run_sample {
 	json_t *notes; /* array: sentences about what was not possible */
 	char state_names[256];
 	json_t *vmm_reported;
+	struct prediction *prediction; /* NULL = none */
 	const char *qemu_method; /* of compress_qemu.h; NULL = none */
 	struct sabotage_result damage; /* done on purpose */
 	struct sabotage_score score;

@@ -173,6 +173,10 @@ void run_look_at_clocks(struct run *r);
 void run_note(struct run *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* run_predict.c: what the migration will take, if that was asked; the guest is
+ * at work. */
+int run_predict(struct run *r, struct error *err);
+
 /* run_wire.c: what the kernel counts.
  * @ret_uri: what the source is to migrate to. */
 int run_wire_open(struct run *r, const char **ret_uri, struct error *err);

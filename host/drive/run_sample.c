@@ -3,6 +3,7 @@
 #include "drive/run.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void run_sample_init(struct run_sample *o)
@@ -50,6 +51,7 @@ void run_sample_exit(struct run_sample *o)
 	json_decref(o->rounds);
 	json_decref(o->notes);
 	json_decref(o->vmm_reported);
+	free(o->prediction);
 	findings_exit(&o->integrity.findings);
 	findings_exit(&o->source.integrity.findings);
 	sabotage_result_exit(&o->damage);
