@@ -74,7 +74,8 @@ enum codec_direction { CODEC_COMPRESS, CODEC_DECOMPRESS };
  * @max_bytes: of the uncompressed side of one call, 1..CODEC_MAX_BYTES. State
  *	is made for it: small ones are quicker to start anew for each call.
  *
- * Nothing is allocated after this.
+ * Nothing is allocated after this (but by zstd, should the sizes of its input
+ * differ much for long).
  *
  * Return: 0, -EINVAL for @level or @max_bytes out of range, -ENOMEM.
  */

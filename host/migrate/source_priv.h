@@ -6,6 +6,7 @@
 #include "migrate/lanes.h"
 #include "migrate/memory.h"
 #include "migrate/peer.h"
+#include "migrate/pools.h"
 #include "migrate/progress.h"
 #include "migrate/send.h"
 
@@ -19,6 +20,9 @@ struct migrate_source {
 	struct sender sender;
 	struct migrate_channels channels;
 	struct lanes lanes; /* all channels but the first */
+	struct migrate_compress compress;
+	struct pools pools; /* none = not compressed */
+	struct compress_stats before; /* the round */
 	struct error err;
 	bool logging;
 	bool paused; /* by us */
