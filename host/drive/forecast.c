@@ -7,6 +7,7 @@
 
 #define PAGE_BYTES 4096.0
 #define MAX_ROUNDS 1000u
+#define TURNS 64u
 /* The sender and the receiver are always there. */
 #define OTHER_THREADS 2
 /* QEMU looks at what is left every 50 ms at most, so half of that on average
@@ -126,6 +127,18 @@ static double dirtied(const struct forecast_input *in, const struct pace *p,
 	return dirty_curve_pages(in->dirty, seconds * p->guest_speed);
 }
 
+/* The same where each page counts from its own turn on: the mean over them. */
+static double dirtied_behind(const struct forecast_input *in,
+			     const struct pace *p, double seconds)
+{
+	double sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < TURNS; i++)
+		sum += dirtied(in, p, seconds * (i + 0.5) / TURNS);
+	return sum / TURNS;
+}
+
 /* May the machine stop with that many pages left? */
 static bool fits(const struct forecast_input *in, const struct pace *p,
 		 double pages, double bandwidth)
@@ -170,7 +183,9 @@ static double precopy(const struct forecast_input *in, const struct pace *p,
 			now = sent * p->page_bytes / seconds;
 		if (now > bandwidth || sent * p->page_bytes >= TELLING_BYTES)
 			bandwidth = now;
-		pages = dirtied(in, p, seconds);
+		pages = in->logs_behind && ret->rounds == 1
+				? dirtied_behind(in, p, seconds)
+				: dirtied(in, p, seconds);
 		/* Some of what is left is among them. */
 		if (left > 0)
 			pages += left * (1 - pages / (double)in->pages);

@@ -52,6 +52,12 @@ struct forecast_input {
 	double fixed_s; /* pause, state, messages, resume */
 	double timeout_s; /* what takes longer is no migration */
 	enum forecast_rule rule;
+	/*
+	 * In the first round a page is logged only from the moment it is sent
+	 * (the log is cleared piece by piece, each just before its pages): the
+	 * pages sent last are hardly dirty again after it.
+	 */
+	bool logs_behind;
 };
 
 struct forecast_setting {

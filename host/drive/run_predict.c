@@ -144,6 +144,8 @@ static void fill_input(const struct run *r, struct prediction *p)
 	p->in.limit_s = (double)s->downtime_limit_ns / 1e9;
 	p->in.timeout_s = (double)s->timeout_ns / 1e9;
 	p->in.fixed_s = qemu ? FIXED_QEMU_S : FIXED_MINI_S;
+	/* QEMU clears a GiB at a time. */
+	p->in.logs_behind = !qemu && !s->memory.ring;
 	p->in.rule = qemu ? FORECAST_RAW_ANY_TIME : FORECAST_WIRE;
 }
 

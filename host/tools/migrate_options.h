@@ -13,6 +13,7 @@
 #include "tools/common.h"
 #include "tools/compress_options.h"
 #include "tools/options.h"
+#include "tools/predict_meter.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -22,6 +23,8 @@ struct migrate_settings {
 	uint64_t seed, hops;
 	uint64_t for_ns; /* 0 = no soak */
 	bool idle;
+	bool predict;
+	struct predict_meter_ctx meter;
 	uint64_t channels;
 	struct compress_choice compress;
 	const char *snapshot;

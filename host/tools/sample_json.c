@@ -8,6 +8,7 @@
 
 #include "drive/guest_account.h"
 #include "drive/vantage.h"
+#include "tools/predict_report.h"
 #include "tools/sample_memory.h"
 
 #define MAX_EXAMPLES 32u
@@ -306,6 +307,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "vantage", vantage(settings, s, result));
 	set(o, "vmm_reported",
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());
+	set(o, "prediction", predict_json(s, result));
 	set(o, "sabotage", sabotage(settings, s));
 	set(o, "source_after", source_after(&s->source));
 	if (s->avx_left_out)

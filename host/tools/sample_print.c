@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "drive/vantage.h"
 #include "report/table.h"
+#include "tools/predict_report.h"
 
 static void time_pair(struct table *t, const char *key, double ms,
 		      const char *note)
@@ -288,6 +289,7 @@ void sample_print(const struct run_settings *settings,
 	print_bytes(settings, s, f);
 	if (s->completed)
 		print_vantage(settings, s, f);
+	predict_print_score(s, f);
 	print_integrity(s, f);
 	print_sabotage(settings, s, f);
 }
