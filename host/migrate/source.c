@@ -76,12 +76,6 @@ void migrate_source_set_channels(struct migrate_source *src,
 	src->channels = *channels;
 }
 
-void migrate_source_set_compress(struct migrate_source *src,
-				 const struct migrate_compress *how)
-{
-	src->compress = *how;
-}
-
 int source_phase(struct migrate_source *src, enum migrate_phase phase)
 {
 	src->peer.during = migrate_phase_name(phase);
@@ -127,25 +121,6 @@ static int new_session(uint64_t *ret_session)
 	return 0;
 }
 
-/* The workers, and the first channel's way through them. */
-static int set_up_compression(struct migrate_source *src)
-{
-	const struct migrate_compress *how = &src->compress;
-	int rc;
-
-	if (how->codec == CODEC_NONE)
-		return 0;
-	rc = pools_open(&src->pools, how, CODEC_COMPRESS, src->channels.nr,
-			PACK_MAX_HELD, &src->err);
-	if (rc)
-		return rc;
-	src->feed.pools = &src->pools;
-	src->feed.packed = pools_kind(how->codec);
-	src->feed.max_pages = how->max_pages;
-	return sender_compress(&src->sender, pools_get(&src->pools, 0),
-			       src->feed.packed, how->max_pages);
-}
-
 static int set_up(struct migrate_source *src)
 {
 	bool several = src->channels.nr > 1;
@@ -153,7 +128,7 @@ static int set_up(struct migrate_source *src)
 	int rc = several ? new_session(&session) : 0;
 
 	if (!rc)
-		rc = set_up_compression(src);
+		rc = source_set_up_compression(src);
 	if (!rc)
 		rc = say_hello(src, session);
 	if (!rc && several)
@@ -205,23 +180,6 @@ static int lane_failed(struct migrate_source *src, int rc,
 	return error_set(&src->err, rc, "%s", why->text);
 }
 
-/* What the workers had done before the round, or what they did in it. */
-static void account_compression(struct migrate_source *src, bool end)
-{
-	struct compress_stats now;
-
-	if (!src->feed.pools)
-		return;
-	pools_stats(&src->pools, &now);
-	if (end)
-		progress_compressed(&src->progress,
-				    now.submitted_pages -
-					    src->before.submitted_pages,
-				    now.busy_pages - src->before.busy_pages);
-	else
-		src->before = now;
-}
-
 /* All channels together; returns when all have said that it has ended. */
 static int send_pages(struct migrate_source *src,
 		      const struct wire_round *round)
@@ -249,11 +207,11 @@ int source_send_round(struct migrate_source *src, bool final)
 	};
 	int rc;
 
-	account_compression(src, false);
+	source_compression_begin(src);
 	rc = peer_send_round(&src->peer, WIRE_ROUND_BEGIN, &round);
 	if (!rc)
 		rc = send_pages(src, &round);
-	account_compression(src, true);
+	source_compression_end(src);
 	if (rc)
 		return rc;
 	done = progress_round_end(&src->progress);
@@ -266,21 +224,6 @@ int source_send_round(struct migrate_source *src, bool final)
 	return rc;
 }
 
-/* What a dirty page will take: its own size, unless it is compressed. */
-static uint64_t page_bytes(struct migrate_source *src,
-			   const struct migrate_round *round)
-{
-	struct migrate_stats *stats = &src->progress.stats;
-
-	if (!src->feed.pools)
-		return WIRE_PAGE_BYTES;
-	progress_set(&src->progress, &stats->page_wire_bytes,
-		     policy_page_bytes(stats->page_wire_bytes,
-				       round->wire_bytes,
-				       round->pages - round->zero_pages));
-	return stats->page_wire_bytes;
-}
-
 /* What the round has shown, and whether to stop the machine now. */
 static bool judge(struct migrate_source *src)
 {
@@ -290,7 +233,7 @@ static bool judge(struct migrate_source *src)
 			   (src->lanes.nr + 1);
 	uint64_t dirty = memory_count(&src->memory);
 	struct policy_input in = {
-		.remaining_bytes = dirty * page_bytes(src, &round),
+		.remaining_bytes = dirty * source_page_bytes(src, &round),
 		.fixed_ns = src->fixed_ns,
 		.limit_ns = progress_params(&src->progress).downtime_limit_ns,
 	};
@@ -398,10 +341,4 @@ void migrate_source_stats(struct migrate_source *src,
 			  struct migrate_stats *ret_stats)
 {
 	progress_stats(&src->progress, ret_stats);
-}
-
-void migrate_source_compress_stats(struct migrate_source *src,
-				   struct compress_stats *ret_stats)
-{
-	pools_stats(&src->pools, ret_stats);
 }

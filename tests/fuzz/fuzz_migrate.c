@@ -258,7 +258,8 @@ static void fuzz_parsers(struct fuzz *f)
 	memset(table, 0, bytes);
 	for (i = 0; i < 1 + bytes / 8; i++)
 		damage(f, table, bytes);
-	if (!wire_parse_runs(table, bytes, nasty(f), regions, 3, runs, &nr,
+	if (!wire_parse_runs(table, bytes, nasty(f), regions, 3,
+			     WIRE_RAW + (unsigned int)below(f, 4), runs, &nr,
 			     &err))
 		check_runs(runs, nr, regions);
 	if (!wire_parse_hello(table, bytes, &hello, &err))
