@@ -5,7 +5,7 @@
 # over a link that is too narrow for it without compression.
 #
 # Usage: compress_table.sh VMFERRY [RAM_MIB [RUNS [LINK [RATE [THREADS
-#        [OPTIONS]]]]]] (1024, 1, 100M, 50M, "1 2 4 8 16"); OPTIONS are further
+#        [OPTIONS]]]]]] (1024, 1, 100M, 30M, "1 2 4 8 16"); OPTIONS are further
 # ones of `vmferry migrate`, such as "--compress zstd --compress-batch 16". All
 # cells in turn in each run; medians. A migration that takes longer than 18 s
 # counts as one that does not converge.
@@ -21,7 +21,7 @@ vmferry=$1
 ram=${2:-1024}
 runs=${3:-1}
 link=${4:-100M}
-rate=${5:-50M}
+rate=${5:-30M}
 threads=${6:-1 2 4 8 16}
 options=${7:-}
 dir=$(mktemp -d) || exit 99
