@@ -15,6 +15,7 @@
 #include "drive/findings.h"
 #include "drive/predict.h"
 #include "drive/relay.h"
+#include "drive/run_compression.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
 #include "drive/verify.h"
@@ -144,6 +145,7 @@ struct run_sample {
 	/* The target host's clock less the source's; 0 on one host. */
 	double clock_offset_us, clock_offset_error_us;
 	json_t *rounds; /* array, keys as in the result */
+	struct run_compression compression;
 	/* During the migration, but for the vCPUs; and every thread. */
 	double source_cpu_s, target_cpu_s;
 	struct threads source_threads, target_threads;

@@ -33,6 +33,7 @@ void run_sample_init(struct run_sample *o)
 		&o->resume_ms,
 		&o->first_step_ms,
 		&o->sampler_resolution_ms,
+		&o->compression.busy_ratio,
 		&o->integrity.coverage_pct,
 		&o->source.integrity.coverage_pct,
 	};
@@ -50,6 +51,7 @@ void run_sample_exit(struct run_sample *o)
 {
 	json_decref(o->rounds);
 	json_decref(o->notes);
+	run_compression_exit(&o->compression);
 	json_decref(o->vmm_reported);
 	free(o->prediction);
 	findings_exit(&o->integrity.findings);

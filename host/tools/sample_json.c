@@ -23,6 +23,8 @@ const char *const sample_figures[] = {
 	"wire_bytes",
 	"cpu_s.source",
 	"cpu_s.target",
+	"busy_ratio",
+	"compression.wire_ratio",
 	"dirty_rate.before_bytes_per_s",
 	"dirty_rate.during_bytes_per_s",
 	"dirty_rate.after_bytes_per_s",
@@ -102,14 +104,19 @@ static json_t *vantage(const struct run_settings *settings,
 	return o;
 }
 
+static void set_list(json_t *object, const char *key, json_t *list)
+{
+	set(object, key, list ? json_incref(list) : json_null());
+}
+
 static json_t *cpu(const struct run_sample *s)
 {
 	json_t *o = json_object();
 
 	set_number(o, "source", s->source_cpu_s);
 	set_number(o, "target", s->target_cpu_s);
-	set(o, "compress", json_null());
-	set(o, "decompress", json_null());
+	set_list(o, "compress", s->compression.compress_cpu_s);
+	set_list(o, "decompress", s->compression.decompress_cpu_s);
 	set(o, "source_threads", threads(&s->source_threads));
 	set(o, "target_threads", threads(&s->target_threads));
 	return o;
@@ -295,7 +302,9 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "memory", sample_memory(settings, s, result));
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
-	set(o, "busy_ratio", json_null());
+	set_number(o, "busy_ratio", s->compression.busy_ratio);
+	set_list(o, "compression", s->compression.report);
+	set_list(o, "submitter", s->compression.submitter);
 	set(o, "dirty_rate", dirty_rate(s));
 	set(o, "waterfall", waterfall(s));
 	set(o, "tsc_ran_during_stop",
