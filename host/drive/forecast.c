@@ -92,6 +92,22 @@ static void add_raw(const struct forecast_input *in,
 	p->pages_per_s = all;
 }
 
+/* A sender that runs ahead of its link: see burst_pages. */
+static void run_ahead(const struct forecast_input *in,
+		      const struct forecast_setting *s, struct pace *p)
+{
+	double most = s->threads < in->nr_cpus ? s->threads : in->nr_cpus;
+	double taken = most * in->room;
+	double busy = in->burst_pages / (in->burst_pages + taken);
+
+	if (!in->burst_pages || in->link_bytes_per_s <= 0 || busy <= p->busy)
+		return;
+	p->busy = busy;
+	p->page_bytes = (1 - busy) * s->codec.page_bytes + busy * PAGE_BYTES;
+	p->pages_per_s = send_limit(in) / p->page_bytes;
+	p->bound = "link";
+}
+
 static void find_pace(const struct forecast_input *in,
 		      const struct forecast_setting *s, struct pace *ret)
 {
@@ -116,6 +132,8 @@ static void find_pace(const struct forecast_input *in,
 			     "decompression");
 		if (!s->wait && p.bound[0] != 'l' && p.bound[0] != 's')
 			add_raw(in, s, cpus, &p);
+		if (!s->wait)
+			run_ahead(in, s, &p);
 	}
 	*ret = p;
 }

@@ -53,6 +53,14 @@ struct forecast_input {
 	double timeout_s; /* what takes longer is no migration */
 	enum forecast_rule rule;
 	/*
+	 * With wait off a sender that is faster than its link fills what room
+	 * the threads have (@room requests each, of as many threads as there
+	 * are CPUs at most) and sends raw what it finds next, until the link
+	 * blocks it, that many pages later; then they have room again. 0: no
+	 * such thing.
+	 */
+	unsigned int room, burst_pages;
+	/*
 	 * In the first round a page is logged only from the moment it is sent
 	 * (the log is cleared piece by piece, each just before its pages): the
 	 * pages sent last are hardly dirty again after it.

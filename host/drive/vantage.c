@@ -104,3 +104,21 @@ bool vantage_disagreement(const struct vantage *v,
 		 v->vmm / seen, known_defect(v, seen, set));
 	return true;
 }
+
+bool vantage_busy(const struct run_sample *s, char *text, size_t room)
+{
+	json_t *c = json_object_get(s->vmm_reported, "compression");
+	json_t *ram = json_object_get(s->vmm_reported, "ram");
+	double busy = number(c, "busy"), normal = number(ram, "normal");
+
+	if (!s->qemu_method || strcmp(s->qemu_method, "compress"))
+		return false;
+	/* Those that it is sure of are few, and sent raw at the end. */
+	if (!(busy > normal * (1 + TOLERANCE) + 64))
+		return false;
+	snprintf(text, room,
+		 "compression.busy: vmm says %.0f, and that it sent %.0f pages "
+		 "uncompressed; QEMU's busy counts zero pages too",
+		 busy, normal);
+	return true;
+}

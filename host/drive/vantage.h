@@ -36,4 +36,13 @@ bool vantage_disagreement(const struct vantage *v,
 			  const struct run_settings *settings, char *text,
 			  size_t room);
 
+/**
+ * vantage_busy() - does QEMU's `compression.busy` count what it should?
+ * @text: the sentence, if not.
+ *
+ * It should be the pages that went uncompressed because no thread was free:
+ * those that it counts as normal. Return: true if it is more than 5 % off.
+ */
+bool vantage_busy(const struct run_sample *sample, char *text, size_t room);
+
 #endif

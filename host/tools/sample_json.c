@@ -100,6 +100,8 @@ static json_t *vantage(const struct run_settings *settings,
 		if (vantage_disagreement(&v[i], settings, text, sizeof(text)))
 			json_array_append_new(lines, json_string(text));
 	}
+	if (vantage_busy(s, text, sizeof(text)))
+		json_array_append_new(lines, json_string(text));
 	set(o, "disagreements", lines);
 	return o;
 }

@@ -270,6 +270,8 @@ static void print_vantage(const struct run_settings *set,
 	for (i = 0; i < VANTAGE_NR; i++)
 		if (vantage_disagreement(&v[i], set, text, sizeof(text)))
 			fprintf(f, "  %s\n", text);
+	if (vantage_busy(s, text, sizeof(text)))
+		fprintf(f, "  %s\n", text);
 }
 
 void sample_print(const struct run_settings *settings,

@@ -112,6 +112,25 @@ static void without_waiting_the_rest_goes_raw(void **state)
 	assert_true(f.busy_ratio == 0);
 }
 
+/* Two threads take one page each, then 64 go raw: 97 % of them. */
+static void a_sender_ahead_of_its_link_finds_no_room(void **state)
+{
+	const struct forecast_setting set = { zlib, 2, 2, false };
+	struct forecast_input in = input(&none, 100);
+	double bytes = (2 * 1024 + 64 * 4096) / 66.0;
+	struct forecast f;
+
+	in.room = 1;
+	in.burst_pages = 64;
+	forecast_run(&in, &set, &f);
+	assert_true(near(f.busy_ratio, 64 / 66.0));
+	assert_true(near(f.total_s, 262144 * bytes / (100 * MIB)));
+	/* No limit: the threads are what is waited for. */
+	in.link_bytes_per_s = 0;
+	forecast_run(&in, &set, &f);
+	assert_true(f.busy_ratio != 64 / 66.0);
+}
+
 /* Two CPUs, 50 us a page for both sides: 40 000 pages/s however many threads;
  * a guest that keeps one CPU busy leaves 20 000 or, of many, a fair share. */
 static void cpus_bound_what_threads_promise(void **state)
@@ -247,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rounds_add_up),
 		cmocka_unit_test(without_waiting_the_rest_goes_raw),
+		cmocka_unit_test(a_sender_ahead_of_its_link_finds_no_room),
 		cmocka_unit_test(cpus_bound_what_threads_promise),
 		cmocka_unit_test(a_slowed_guest_dirties_less),
 		cmocka_unit_test(the_rule_decides_the_stop),
