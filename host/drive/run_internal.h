@@ -98,7 +98,7 @@ int run_hop(struct run *r, struct error *err);
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);
-/* Of QEMU: ask both how they can compress, before run_set_up(). */
+/* run_codec.c: of QEMU: ask both how they compress, before run_set_up(). */
 int run_choose_codec(struct run *r, struct error *err);
 /* What run_set_up() sets: new objects. */
 json_t *run_capabilities(const struct run *r);

@@ -94,22 +94,6 @@ static int listen_at(struct run *r, struct error *err)
 				err);
 }
 
-int run_choose_codec(struct run *r, struct error *err)
-{
-	const struct drive_compress *c = &r->set->compress;
-	int rc;
-
-	if (r->set->kind != DRIVE_QEMU || !c->codec)
-		return 0;
-	rc = compress_qemu_check(c, err);
-	if (!rc)
-		rc = compress_qemu_probe(c, r->set->nr_channels, &r->source,
-					 &r->target, &r->codec, err);
-	if (!rc && r->out)
-		r->out->qemu_method = r->codec.method;
-	return rc;
-}
-
 int run_set_up(struct run *r, struct error *err)
 {
 	int rc = set_up(r, &r->source, err);
