@@ -13,6 +13,7 @@
 #include "tools/common.h"
 #include "tools/compress_options.h"
 #include "tools/options.h"
+#include "tools/send_options.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -24,6 +25,7 @@ struct migrate_settings {
 	bool idle;
 	uint64_t channels;
 	struct compress_choice compress;
+	struct send_choice send;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */
