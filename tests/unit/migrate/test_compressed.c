@@ -113,7 +113,7 @@ static void flip(struct tape *bad, const struct place *p)
 	size_t i;
 
 	for (i = 0; i < sizeof(every) / sizeof(every[0]); i++) {
-		size_t at = p->payload + every[i] % p->bytes;
+		size_t at = p->payload + (p->bytes ? every[i] % p->bytes : 0);
 
 		bad->data[at] ^= 0xff;
 		refused(bad);
