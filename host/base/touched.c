@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bitmap.h"
@@ -43,6 +44,18 @@ int touched_private(int pagemap_fd, uint64_t hva, unsigned int nr,
 		if (entry[i] & HAS_DATA)
 			ret_bits[i / 64] |= 1ull << i % 64;
 	return 0;
+}
+
+bool touched_wholly(void *hva, unsigned int nr)
+{
+	unsigned char there[TOUCHED_MAX_PAGES];
+	unsigned int i;
+
+	if (nr > TOUCHED_MAX_PAGES || mincore(hva, (size_t)nr * PAGE, there))
+		return false;
+	for (i = 0; i < nr && there[i] & 1; i++)
+		;
+	return i == nr;
 }
 
 int touched_file(int fd, uint64_t offset, unsigned int nr, uint64_t *ret_bits)

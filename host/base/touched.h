@@ -6,6 +6,7 @@
 #ifndef VMFERRY_BASE_TOUCHED_H
 #define VMFERRY_BASE_TOUCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,6 +33,15 @@ int touched_open_pagemap(pid_t pid);
  */
 int touched_private(int pagemap_fd, uint64_t hva, unsigned int nr,
 		    uint64_t *ret_bits);
+
+/**
+ * touched_wholly() - has all of our own private memory been touched?
+ *
+ * Much cheaper than touched_private(): to be asked first. False where it
+ * cannot tell, as of pages that are swapped out.
+ * Source: mincore(2).
+ */
+bool touched_wholly(void *hva, unsigned int nr);
 
 /**
  * touched_file() - the same for shared memory, by its file's holes.

@@ -51,6 +51,12 @@ struct run_attach {
 	bool (*pending)(void); /* true: interrupted */
 };
 
+/* How the source's pages leave it; mini VMM, and zerocopy also QEMU. */
+struct run_send {
+	bool copy, zerocopy;
+	unsigned int iovecs; /* of a write, at most */
+};
+
 struct run_settings {
 	struct run_attach attach;
 	const char *dir; /* private, exists: sockets and logs */
@@ -70,6 +76,7 @@ struct run_settings {
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;
+	struct run_send send;
 	bool relay; /* between the two: counts, and impairs as it is told */
 	bool relay_auto; /* nobody asked for one, nor for none */
 	bool relay_needed; /* the link is to be impaired */

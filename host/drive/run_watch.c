@@ -18,6 +18,19 @@
 /* QEMU reads 0 as "send nothing": this is more than any link. */
 #define QEMU_NO_LIMIT_BYTES_PER_S (1ll << 40)
 
+/* What every VMM does by itself needs no word. */
+static void add_send(const struct run_settings *s, json_t *o)
+{
+	const struct run_send *send = &s->send;
+
+	if (s->kind == DRIVE_QEMU || !send->iovecs)
+		return;
+	json_object_set_new(o, "x-send",
+			    json_pack("{s:b, s:b, s:I}", "copy", send->copy,
+				      "zerocopy", send->zerocopy, "iovecs",
+				      (json_int_t)send->iovecs));
+}
+
 json_t *run_parameters(const struct run *r)
 {
 	const struct run_settings *s = r->set;
@@ -43,6 +56,7 @@ json_t *run_parameters(const struct run *r)
 		drive_compress_parameters(&s->compress, o);
 	if (r->codec.parameters)
 		json_object_update(o, r->codec.parameters);
+	add_send(s, o);
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
 		json_object_update(o, s->parameters);

@@ -237,6 +237,7 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	json_t *downtime = json_object_get(args, "downtime-limit");
 	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
 	json_t *channels = json_object_get(args, "multifd-channels");
+	json_t *send = json_object_get(args, "x-send");
 	const char *mode = json_string_value(json_object_get(args, "mode"));
 	json_int_t ms = json_integer_value(downtime);
 	json_int_t nr = json_integer_value(channels);
@@ -269,6 +270,8 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 		rc = compression_set(m, args, err);
 	if (!rc && skip)
 		rc = set_skip(m, skip, err);
+	if (!rc && send)
+		rc = machine_set_send(m, send, err);
 	if (!rc && bandwidth)
 		p->max_bandwidth_bytes_per_s =
 			(uint64_t)json_integer_value(bandwidth);
@@ -326,6 +329,7 @@ static const struct qmp_arg parameter_args[] = {
 	{ "x-compress-codec", QMP_ARG_STRING, true },
 	{ "x-compress-engine", QMP_ARG_STRING, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
+	{ "x-send", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },
 };
 

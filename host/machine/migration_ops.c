@@ -42,7 +42,17 @@ static int op_log_start(void *vm)
 
 static int op_log_stop(void *vm)
 {
-	return vm_log_stop(((struct machine *)vm)->vm);
+	struct machine *m = vm;
+	int rc = 0;
+
+	/* Milliseconds, and a machine given away never needs it. */
+	pthread_mutex_lock(&m->lock);
+	if (m->run == RUN_RUNNING)
+		rc = vm_log_stop(m->vm);
+	else
+		vm_log_stop_later(m->vm);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
 }
 
 static int op_fetch_dirty(void *vm, unsigned int index, uint64_t *bitmap,

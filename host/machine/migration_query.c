@@ -122,6 +122,7 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	    (!m->migration.active || s->phase >= MIGRATE_COMMITTED))
 		set(own, "skipped-gfns", skip_dirty_gfns(m->migration.skip));
 	if (m->migration.outgoing) {
+		set(own, "send", machine_send_stats(&s->send));
 		set(own, "running-confirmed",
 		    json_boolean(s->running_confirmed));
 		set(own, "submitter", times(&s->times));

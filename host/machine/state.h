@@ -117,6 +117,10 @@ void machine_prealloc_end(struct machine *m);
 /* commands.c */
 extern const struct qmp_command machine_commands[];
 
+/* send_params.c: the parameter x-send, with the lock held; and what came. */
+int machine_set_send(struct machine *m, json_t *send, struct qmp_error *err);
+json_t *machine_send_stats(const struct migrate_send_stats *s);
+
 /* handover.c; @vm is the struct machine. */
 extern const struct migrate_handover_ops machine_handover_ops;
 /* After the end: unmap what is another machine's now. Context: the engine's

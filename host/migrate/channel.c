@@ -40,20 +40,50 @@ static void advance(struct iovec **iov, int *nr_iov, size_t bytes)
 	}
 }
 
-static int transfer_all(struct channel *ch, struct iovec *iov, int nr_iov,
-			bool out)
+static ssize_t write_plain(struct channel *ch, const struct iovec *iov, int nr)
 {
+	return ch->ops->writev
+		       ? ch->ops->writev(ch, iov, nr)
+		       : ch->ops->write(ch, iov->iov_base, iov->iov_len);
+}
+
+/* Too much under way: the rest when that is done. If even one call is too
+ * much, then the kernel does not let us pin it: with a copy. */
+static ssize_t write_zerocopy(struct channel *ch, const struct iovec *iov,
+			      int nr, struct channel_writes *w)
+{
+	ssize_t n = ch->ops->zerocopy_writev(ch, iov, nr);
+	uint64_t copied;
+	int rc;
+
+	if (n == -ENOBUFS) {
+		rc = ch->ops->zerocopy_settle(ch, &copied);
+		n = rc ? rc : ch->ops->zerocopy_writev(ch, iov, nr);
+	}
+	if (n == -ENOBUFS)
+		return write_plain(ch, iov, nr);
+	w->zerocopy_writes++;
+	return n;
+}
+
+int channel_write_counted(struct channel *ch, struct iovec *iov, int nr_iov,
+			  struct channel_writes *w)
+{
+	int most = w->max_iov ? (int)w->max_iov : MAX_IOV_PER_CALL;
+
+	if (!ch->ops->writev)
+		most = 1;
 	advance(&iov, &nr_iov, 0);
 	while (nr_iov) {
-		int nr = nr_iov < MAX_IOV_PER_CALL ? nr_iov : MAX_IOV_PER_CALL;
-		ssize_t n = out ? ch->ops->writev(ch, iov, nr)
-				: ch->ops->readv(ch, iov, nr);
+		int nr = nr_iov < most ? nr_iov : most;
+		ssize_t n = w->zerocopy ? write_zerocopy(ch, iov, nr, w)
+					: write_plain(ch, iov, nr);
 
-		if (n < 0)
-			return (int)n;
-		if (!n)
-			return out ? -EPIPE : -ENODATA;
-		count(out ? &ch->bytes_out : &ch->bytes_in, n);
+		if (n <= 0)
+			return n ? (int)n : -EPIPE;
+		w->writes++;
+		w->iovecs += (uint64_t)nr;
+		count(&ch->bytes_out, n);
 		advance(&iov, &nr_iov, (size_t)n);
 	}
 	return 0;
@@ -61,19 +91,41 @@ static int transfer_all(struct channel *ch, struct iovec *iov, int nr_iov,
 
 int channel_write_all(struct channel *ch, struct iovec *iov, int nr_iov)
 {
-	return transfer_all(ch, iov, nr_iov, true);
+	return channel_write_counted(ch, iov, nr_iov,
+				     &(struct channel_writes){ 0 });
+}
+
+int channel_zerocopy_enable(struct channel *ch)
+{
+	return ch->ops->zerocopy_enable ? ch->ops->zerocopy_enable(ch)
+					: -EOPNOTSUPP;
+}
+
+int channel_zerocopy_settle(struct channel *ch, uint64_t *ret_copied)
+{
+	return ch->ops->zerocopy_settle(ch, ret_copied);
 }
 
 int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov)
 {
-	return transfer_all(ch, iov, nr_iov, false);
+	advance(&iov, &nr_iov, 0);
+	while (nr_iov) {
+		int nr = nr_iov < MAX_IOV_PER_CALL ? nr_iov : MAX_IOV_PER_CALL;
+		ssize_t n = ch->ops->readv(ch, iov, nr);
+
+		if (n <= 0)
+			return n ? (int)n : -ENODATA;
+		count(&ch->bytes_in, n);
+		advance(&iov, &nr_iov, (size_t)n);
+	}
+	return 0;
 }
 
 int channel_read_all(struct channel *ch, void *data, size_t bytes)
 {
 	struct iovec iov = { .iov_base = data, .iov_len = bytes };
 
-	return transfer_all(ch, &iov, 1, false);
+	return channel_readv_all(ch, &iov, 1);
 }
 
 int channel_read_until(struct channel *ch, void *data, size_t bytes,

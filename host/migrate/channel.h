@@ -21,7 +21,10 @@ struct channel;
  * Blocking. Short counts are allowed in both directions.
  */
 struct channel_ops {
-	/* Return: bytes taken, at least 1, or -errno (-EPIPE: peer gone). */
+	/* Return: bytes taken, at least 1, or -errno (-EPIPE: peer gone).
+	 * One of the two may be NULL: writev, where a write comes from one
+	 * place (pages then go through a buffer), or write. */
+	ssize_t (*write)(struct channel *ch, const void *data, size_t bytes);
 	ssize_t (*writev)(struct channel *ch, const struct iovec *iov,
 			  int nr_iov);
 	/* Return: bytes got, 0 at the end of the stream, or -errno. */
@@ -52,6 +55,13 @@ struct channel_ops {
 	int (*send_fds)(struct channel *ch, const int *fds, unsigned int nr);
 	int (*recv_fds)(struct channel *ch, int *fds, unsigned int room,
 			unsigned int *ret_nr);
+	/* May be NULL: nothing goes out without a copy. See zerocopy.h; writev
+	 * returns -ENOBUFS when it should settle first. */
+	int (*zerocopy_enable)(struct channel *ch);
+	ssize_t (*zerocopy_writev)(struct channel *ch, const struct iovec *iov,
+				   int nr_iov);
+	/* @ret_copied: calls of all so far that were copied after all. */
+	int (*zerocopy_settle)(struct channel *ch, uint64_t *ret_copied);
 	/* Frees the channel; what was not published is removed. */
 	void (*close)(struct channel *ch);
 };
@@ -99,6 +109,24 @@ int channel_pair(size_t capacity, struct channel **ret_a,
 
 /* All of @iov (modified on the way), or -errno. */
 int channel_write_all(struct channel *ch, struct iovec *iov, int nr_iov);
+
+/* How to write, and what it took. */
+struct channel_writes {
+	unsigned int max_iov; /* entries of a call at most; 0 = the kernel's */
+	bool zerocopy; /* without a copy; after channel_zerocopy_enable() */
+	uint64_t writes, iovecs; /* calls, and their entries: added to */
+	uint64_t zerocopy_writes; /* calls that did without */
+};
+
+/* As channel_write_all(). With zerocopy, what @iov points to is the kernel's
+ * until channel_zerocopy_settle(). */
+int channel_write_counted(struct channel *ch, struct iovec *iov, int nr_iov,
+			  struct channel_writes *w);
+
+/* 0, -EOPNOTSUPP if this kind of channel cannot, or -errno. */
+int channel_zerocopy_enable(struct channel *ch);
+/* Waits; @ret_copied as in channel_ops. 0 or -errno of the channel. */
+int channel_zerocopy_settle(struct channel *ch, uint64_t *ret_copied);
 
 /* All of @iov (modified on the way); -ENODATA if the stream ends, or -errno. */
 int channel_readv_all(struct channel *ch, struct iovec *iov, int nr_iov);

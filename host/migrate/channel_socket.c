@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "migrate/channel_fds.h"
+#include "migrate/zerocopy.h"
 
 /*
  * Bytes that the kernel may hold between two processes on one machine. Larger
@@ -23,6 +24,7 @@
 struct socket_channel {
 	struct channel base;
 	int fd;
+	struct zerocopy zerocopy;
 };
 
 static int socket_fd(const struct channel *ch)
@@ -60,6 +62,42 @@ static ssize_t socket_readv(struct channel *ch, const struct iovec *iov,
 	return n < 0 ? -errno : n;
 }
 
+/* Only completions of what was sent? Takes them. */
+static bool is_news(struct channel *ch, const struct pollfd *pfd)
+{
+	struct zerocopy *z = &((struct socket_channel *)ch)->zerocopy;
+
+	return z->on && pfd->revents == POLLERR && zerocopy_reap(z, pfd->fd);
+}
+
+static int socket_zerocopy_enable(struct channel *ch)
+{
+	struct socket_channel *sock = (struct socket_channel *)ch;
+
+	return zerocopy_enable(&sock->zerocopy, sock->fd);
+}
+
+static ssize_t socket_zerocopy_writev(struct channel *ch,
+				      const struct iovec *iov, int nr_iov)
+{
+	struct socket_channel *sock = (struct socket_channel *)ch;
+	const struct msghdr msg = {
+		.msg_iov = (struct iovec *)iov,
+		.msg_iovlen = (size_t)nr_iov,
+	};
+
+	return zerocopy_send(&sock->zerocopy, sock->fd, &msg);
+}
+
+static int socket_zerocopy_settle(struct channel *ch, uint64_t *ret_copied)
+{
+	struct socket_channel *sock = (struct socket_channel *)ch;
+	int rc = zerocopy_settle(&sock->zerocopy, sock->fd);
+
+	*ret_copied = sock->zerocopy.copied;
+	return rc;
+}
+
 static int socket_wait(struct channel *ch, uint64_t timeout_ns)
 {
 	uint64_t end_ns = clock_now_ns() + timeout_ns, now_ns;
@@ -73,7 +111,7 @@ static int socket_wait(struct channel *ch, uint64_t timeout_ns)
 		ts.tv_sec = (time_t)(timeout_ns / NSEC_PER_SEC);
 		ts.tv_nsec = (long)(timeout_ns % NSEC_PER_SEC);
 		n = ppoll(&pfd, 1, &ts, NULL);
-	} while (n < 0 && errno == EINTR);
+	} while ((n < 0 && errno == EINTR) || (n == 1 && is_news(ch, &pfd)));
 	return n != 0;
 }
 
@@ -112,6 +150,9 @@ static const struct channel_ops socket_ops = {
 	.shutdown = socket_shutdown,
 	.send_fds = send_fds,
 	.recv_fds = recv_fds,
+	.zerocopy_enable = socket_zerocopy_enable,
+	.zerocopy_writev = socket_zerocopy_writev,
+	.zerocopy_settle = socket_zerocopy_settle,
 	.close = socket_close,
 };
 

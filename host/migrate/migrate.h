@@ -42,12 +42,31 @@ enum migrate_phase {
 
 const char *migrate_phase_name(enum migrate_phase phase);
 
+/* How the source's pages leave it; all zero = straight from guest memory, as
+ * many places in one call as the kernel takes. */
+struct migrate_send {
+	bool copy; /* all through a buffer, as before there were vectors */
+	bool zerocopy; /* the kernel does not copy either: TCP only */
+	unsigned int iovecs; /* of a call, at most; 0 = the kernel's limit */
+};
+
+/* What that took, all channels; pages only but for writes and iovecs of a
+ * stream that copies, whose headers are in the buffer too. */
+struct migrate_send_stats {
+	uint64_t copied_bytes; /* by us, into the buffer */
+	uint64_t writes; /* system calls */
+	uint64_t iovecs; /* their entries */
+	uint64_t zerocopy_writes; /* calls without a copy by the kernel, but */
+	uint64_t zerocopy_copied; /* so many of them it copied after all */
+};
+
 struct migrate_params {
 	uint64_t max_bandwidth_bytes_per_s; /* 0 = as fast as it goes */
 	uint64_t downtime_limit_ns;
 	/* RAM is handed over by descriptor, over a UNIX socket on this host:
 	 * only the machine's state travels. Settled when the run begins. */
 	bool hand_over;
+	struct migrate_send send; /* settled likewise */
 };
 
 /* Pages are compressed on their way; of one side. */
@@ -96,6 +115,7 @@ struct migrate_stats {
 	uint64_t zero_pages;
 	unsigned int nr_channels; /* connections */
 	uint64_t wire_bytes; /* all bytes of all channels, our direction */
+	struct migrate_send_stats send; /* source; of the rounds that ended */
 	uint64_t bandwidth_bytes_per_s; /* of the last round */
 	uint64_t dirty_pages_per_s; /* last round */
 	/* What a page that is not zero takes on the wire, as reckoned for the

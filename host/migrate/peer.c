@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "migrate/outlet.h"
 
 /* For the last words of a side that has closed its end: they are here. */
 #define LAST_WORDS_NS (100 * NSEC_PER_MSEC)
@@ -90,23 +91,41 @@ static int write_failed(struct peer *p, int rc)
 	return peer_lost(p, rc);
 }
 
-int peer_send_iov(struct peer *p, struct wire_header_le *le,
-		  const struct wire_header *h, struct iovec *iov, int nr_iov)
+static void seal(struct peer *p, struct wire_header_le *le,
+		 const struct wire_header *h)
 {
 	struct wire_header numbered = *h;
-	int rc;
 
 	numbered.sequence = p->sent++;
 	wire_put_header(le, &numbered);
 	wire_seal(le, le + 1);
-	/*
-	 * Header and table by a call of their own: behind them in the same
-	 * socket buffer the pages would lie askew, and both copies of every
-	 * page take a third longer (tests/perf/migrate_loop).
-	 */
-	rc = channel_write_all(p->ch, iov, 1);
-	if (!rc && nr_iov > 1)
-		rc = channel_write_all(p->ch, iov + 1, nr_iov - 1);
+}
+
+int peer_send_iov(struct peer *p, struct wire_header_le *le,
+		  const struct wire_header *h, struct iovec *iov, int nr_iov)
+{
+	int rc;
+
+	seal(p, le, h);
+	rc = channel_write_all(p->ch, iov, nr_iov);
+	return rc ? write_failed(p, rc) : 0;
+}
+
+int peer_send_pages(struct peer *p, struct wire_header_le *le,
+		    const struct wire_header *h, struct outlet *out,
+		    struct iovec *iov, int nr_iov)
+{
+	int rc;
+
+	seal(p, le, h);
+	rc = outlet_write(out, iov, nr_iov);
+	return rc ? write_failed(p, rc) : 0;
+}
+
+int peer_settle(struct peer *p, struct outlet *out)
+{
+	int rc = outlet_settle(out);
+
 	return rc ? write_failed(p, rc) : 0;
 }
 

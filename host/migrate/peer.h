@@ -43,6 +43,14 @@ int peer_send_round(struct peer *p, enum wire_type type,
 int peer_send_iov(struct peer *p, struct wire_header_le *le,
 		  const struct wire_header *h, struct iovec *iov, int nr_iov);
 
+struct outlet;
+
+/* The same by way of @out, where the pages go; and outlet_settle(). */
+int peer_send_pages(struct peer *p, struct wire_header_le *le,
+		    const struct wire_header *h, struct outlet *out,
+		    struct iovec *iov, int nr_iov);
+int peer_settle(struct peer *p, struct outlet *out);
+
 /* Header and table of the next record; its payload is still to be read. */
 int peer_receive(struct peer *p, struct wire_header *ret_header);
 

@@ -75,6 +75,9 @@ void progress_times(struct progress *p, const struct migrate_times *times,
 /* What compression did in the round that is to end. */
 void progress_compressed(struct progress *p, uint64_t submitted_pages,
 			 uint64_t busy_pages);
+/* What it took to send: the difference of the two. */
+void progress_sent(struct progress *p, const struct migrate_send_stats *before,
+		   const struct migrate_send_stats *after);
 /* Return: the round as it ended. */
 struct migrate_round progress_round_end(struct progress *p);
 /* What the last round left, and what that means. */

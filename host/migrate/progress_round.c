@@ -72,6 +72,20 @@ void progress_compressed(struct progress *p, uint64_t submitted_pages,
 	pthread_mutex_unlock(&p->lock);
 }
 
+void progress_sent(struct progress *p, const struct migrate_send_stats *before,
+		   const struct migrate_send_stats *after)
+{
+	struct migrate_send_stats *s = &p->stats.send;
+
+	pthread_mutex_lock(&p->lock);
+	s->copied_bytes += after->copied_bytes - before->copied_bytes;
+	s->writes += after->writes - before->writes;
+	s->iovecs += after->iovecs - before->iovecs;
+	s->zerocopy_writes += after->zerocopy_writes - before->zerocopy_writes;
+	s->zerocopy_copied += after->zerocopy_copied - before->zerocopy_copied;
+	pthread_mutex_unlock(&p->lock);
+}
+
 struct migrate_round progress_round_end(struct progress *p)
 {
 	struct migrate_round round;

@@ -45,6 +45,7 @@ int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
 void sender_exit(struct sender *s)
 {
 	packer_destroy(s->packer);
+	outlet_close(&s->out);
 	free(s->bounce);
 }
 
@@ -129,8 +130,11 @@ int sender_flush(struct sender *s)
 		show_pages(s);
 	batch_finish(b, &h);
 	begin_ns = clock_now_ns();
-	rc = peer_send_iov(s->peer, &b->head.header, &h, b->iov,
-			   (int)b->nr_iov);
+	rc = peer_send_pages(s->peer, &b->head.header, &h, &s->out, b->iov,
+			     (int)b->nr_iov);
+	/* The copies are the next batch's, packed pages the workers'. */
+	if (!rc && (s->bounce || s->packer))
+		rc = peer_settle(s->peer, &s->out);
 	s->times.send_ns += clock_now_ns() - begin_ns;
 	if (rc)
 		return rc;
@@ -226,20 +230,35 @@ static int send_pieces(struct sender *s)
 	return rc ? rc : sender_flush(s);
 }
 
-int sender_round(struct sender *s)
+static int send_all(struct sender *s)
 {
-	uint64_t begin_ns = clock_now_ns(), waited_ns = 0;
+	struct migrate_send_stats before = s->out.stats;
 	int rc;
 
+	pace(s);
+	rc = send_pieces(s);
+	if (!rc)
+		rc = peer_settle(s->peer, &s->out);
+	progress_sent(s->progress, &before, &s->out.stats);
+	if (!rc)
+		pace(s);
+	return rc;
+}
+
+int sender_round(struct sender *s)
+{
+	struct migrate_params params = progress_params(s->progress);
+	uint64_t begin_ns = clock_now_ns(), waited_ns = 0;
+	int rc = outlet_open(&s->out, s->peer->ch, &params.send, s->peer->err);
+
+	if (rc)
+		return rc;
 	s->idle_ns = 0;
 	s->pages = s->zero_pages = 0;
 	s->times = (struct migrate_times){ .scan_ns = 0 };
 	if (s->packer)
 		waited_ns = packer_wait_ns(s->packer);
-	pace(s);
-	rc = send_pieces(s);
-	if (!rc)
-		pace(s);
+	rc = send_all(s);
 	if (s->packer) {
 		s->idle_ns = packer_idle_ns(s->packer);
 		s->times.wait_ns = packer_wait_ns(s->packer) - waited_ns;

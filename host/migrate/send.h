@@ -9,6 +9,7 @@
 #include "migrate/batch.h"
 #include "migrate/feed.h"
 #include "migrate/pack.h"
+#include "migrate/outlet.h"
 #include "migrate/peer.h"
 #include "migrate/progress.h"
 #include "migrate/zero.h"
@@ -27,6 +28,7 @@ struct sender {
 	uint64_t pages, zero_pages;
 	struct migrate_times times;
 	struct packer *packer; /* NULL: nothing is compressed */
+	struct outlet out;
 	struct batch batch;
 };
 

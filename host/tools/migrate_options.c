@@ -245,6 +245,8 @@ static const char *transport(const struct migrate_settings *s,
 {
 	if (s->transport)
 		return transports[s->transport];
+	if (send_wants_tcp(&s->send))
+		return "tcp";
 	return run->kind == DRIVE_QEMU && !run->relay ? "tcp" : "unix";
 }
 
@@ -309,6 +311,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	if (!rc)
 		rc = compress_resolve(&s->compress, run, err);
 	if (!rc)
+		rc = send_resolve(&s->send, run, err);
+	if (!rc)
 		rc = resolve_predict(s, run, err);
 	if (!rc)
 		rc = agree_on_inline(s, run, err);
@@ -344,6 +348,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
 	json_object_set_new(o, "compress", compress_params(run));
+	json_object_set_new(o, "send", send_params(&run->send));
 	json_object_set_new(o, "idle", json_boolean(run->idle));
 	json_object_set_new(o, "predict", json_boolean(s->predict));
 	json_object_set_new(o, "before_ms",

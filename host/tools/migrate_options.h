@@ -14,6 +14,7 @@
 #include "tools/compress_options.h"
 #include "tools/options.h"
 #include "tools/predict_meter.h"
+#include "tools/send_options.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -27,6 +28,7 @@ struct migrate_settings {
 	struct predict_meter_ctx meter;
 	uint64_t channels;
 	struct compress_choice compress;
+	struct send_choice send;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */

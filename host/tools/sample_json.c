@@ -10,6 +10,7 @@
 #include "drive/vantage.h"
 #include "tools/predict_report.h"
 #include "tools/sample_memory.h"
+#include "tools/send_options.h"
 
 #define MAX_EXAMPLES 32u
 
@@ -304,6 +305,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "memory", sample_memory(settings, s, result));
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
+	set(o, "send", send_sample(s));
 	set_number(o, "busy_ratio", s->compression.busy_ratio);
 	set_list(o, "compression", s->compression.report);
 	set_list(o, "submitter", s->compression.submitter);

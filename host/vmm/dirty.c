@@ -104,10 +104,32 @@ static int set_flags(struct vm *vm, uint32_t flags)
 	return rc;
 }
 
-static int start(struct vm *vm)
+static int stop(struct vm *vm)
 {
 	int rc;
 
+	if (!vm->log.on)
+		return 0;
+	rc = set_flags(vm, 0);
+	free_maps(&vm->log);
+	vm->log.on = vm->log.unwanted = false;
+	/* What is left in the rings is of no interest any more. */
+	if (vm->caps.ring_entries)
+		dirty_ring_collect(vm);
+	return rc;
+}
+
+static int stop_unwanted(struct vm *vm)
+{
+	return vm->log.unwanted ? stop(vm) : 0;
+}
+
+static int start(struct vm *vm)
+{
+	int rc = stop_unwanted(vm);
+
+	if (rc)
+		return rc;
 	if (vm->log.on)
 		return -EALREADY;
 	rc = enable_manual(vm);
@@ -137,19 +159,35 @@ int vm_log_start(struct vm *vm)
 
 int vm_log_stop(struct vm *vm)
 {
-	int rc = 0;
+	int rc;
 
 	pthread_mutex_lock(&vm->log.lock);
-	if (vm->log.on) {
-		rc = set_flags(vm, 0);
-		free_maps(&vm->log);
-		vm->log.on = false;
-		/* What is left in the rings is of no interest any more. */
-		if (vm->caps.ring_entries)
-			dirty_ring_collect(vm);
-	}
+	rc = stop(vm);
 	pthread_mutex_unlock(&vm->log.lock);
 	return rc;
+}
+
+void vm_log_stop_later(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->log.lock);
+	vm->log.unwanted = vm->log.on;
+	pthread_mutex_unlock(&vm->log.lock);
+}
+
+int vm_log_settle(struct vm *vm)
+{
+	int rc;
+
+	pthread_mutex_lock(&vm->log.lock);
+	rc = stop_unwanted(vm);
+	pthread_mutex_unlock(&vm->log.lock);
+	return rc;
+}
+
+void vm_log_exit(struct vm *vm)
+{
+	free_maps(&vm->log);
+	pthread_mutex_destroy(&vm->log.lock);
 }
 
 /* KVM's news of a region, into its `fetched`. */

@@ -43,6 +43,15 @@ int vm_log_start(struct vm *vm);
 int vm_log_stop(struct vm *vm);
 
 /**
+ * vm_log_stop_later() - end logging when the vCPUs are to run again.
+ *
+ * The machine is paused and may never run again: KVM then takes down its
+ * write protection, page by page, for nobody. vm_resume() and vm_log_start()
+ * do it first.
+ */
+void vm_log_stop_later(struct vm *vm);
+
+/**
  * vm_fetch_dirty() - OR the dirty pages of a region into @bitmap.
  * @bitmap: one bit per 4 KiB page, least significant first.
  * @bitmap_bytes: at least BITMAP_BYTES(pages of the region).

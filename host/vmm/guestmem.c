@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bitmap.h"
 #include "base/touched.h"
 
 #define PAGE 4096ull
@@ -120,11 +121,16 @@ int guestmem_touched(const struct guestmem *mem, unsigned int index,
 		     uint64_t first, unsigned int nr, uint64_t *ret_bits)
 {
 	const struct guestmem_region *r = &mem->region[index];
+	uint8_t *hva;
 
 	if (r->memfd >= 0)
 		return touched_file(r->memfd, first * PAGE, nr, ret_bits);
-	return touched_private(mem->pagemap_fd,
-			       (uintptr_t)r->hva + first * PAGE, nr, ret_bits);
+	hva = r->hva + first * PAGE;
+	if (touched_wholly(hva, nr)) {
+		memset(ret_bits, 0xff, BITMAP_BYTES(nr));
+		return 0;
+	}
+	return touched_private(mem->pagemap_fd, (uintptr_t)hva, nr, ret_bits);
 }
 
 void *guestmem_at(const struct guestmem *mem, uint64_t gpa, uint64_t bytes)

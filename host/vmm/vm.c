@@ -223,7 +223,6 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	join_vcpus(vm);
-	vm_log_stop(vm);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
@@ -231,7 +230,7 @@ void vm_destroy(struct vm *vm)
 	guestmem_exit(&vm->mem);
 	free(vm->cpuid);
 	free(vm->msr);
-	pthread_mutex_destroy(&vm->log.lock);
+	vm_log_exit(vm);
 	pthread_mutex_destroy(&vm->device_lock);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
@@ -260,6 +259,8 @@ int vm_resume(struct vm *vm)
 	else if (vm->ended)
 		rc = -ESHUTDOWN;
 	pthread_mutex_unlock(&vm->lock);
+	if (!rc)
+		rc = vm_log_settle(vm);
 	if (rc)
 		return rc;
 	thaw_devices(vm);

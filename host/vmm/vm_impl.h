@@ -51,6 +51,7 @@ struct dirty_log {
 	/* For all of it: a vCPU whose ring is full empties it itself. */
 	pthread_mutex_t lock;
 	bool on;
+	bool unwanted; /* on, but to be stopped before a vCPU runs */
 	bool ring_overrun; /* for ever: what KVM counts is not what we do */
 	uint64_t ring_pages, ring_full_exits, ring_resets, ring_reset_ns;
 	unsigned int flags; /* manual protection in use, 0 = none */
@@ -104,6 +105,11 @@ int kvm_ioctl_value(int fd, unsigned long request, unsigned long value);
 /* vm_host.c: what must be asked of /dev/kvm. */
 int vm_open_kvm(const char *path, int *ret_fd, struct error *err);
 int vm_probe_caps(struct vm *vm, struct error *err);
+
+/* dirty.c: what vm_log_stop_later() left; before vCPUs run. */
+int vm_log_settle(struct vm *vm);
+/* The machine is going, KVM's part of it first. */
+void vm_log_exit(struct vm *vm);
 
 /* vcpu.c: threads. vcpu_start() returns with the thread parked. */
 int vcpu_create(struct vm *vm, unsigned int index, struct error *err);
