@@ -219,6 +219,8 @@ static int prepare(struct attached *a, struct error *err)
 		rc = choose_link(a, err);
 	if (!rc)
 		rc = find_listener(a, err);
+	if (!rc)
+		rc = run_choose_codec(r, err);
 	return rc;
 }
 
@@ -315,6 +317,7 @@ static void let_go(struct attached *a)
 	drive_vm_stop(&r->target);
 	json_decref(r->source_stats);
 	json_decref(r->target_stats);
+	compress_qemu_exit(&r->codec);
 }
 
 static int attach_and_go(struct attached *a, struct error *err)

@@ -237,8 +237,10 @@ static int migrate(struct run *r, struct error *err)
 
 int run_hop(struct run *r, struct error *err)
 {
-	int rc = warm_up(r, err);
+	int rc = run_predict(r, err);
 
+	if (!rc)
+		rc = warm_up(r, err);
 	if (!rc)
 		rc = migrate(r, err);
 	stop_sampler(r, false);

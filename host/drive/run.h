@@ -11,8 +11,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "drive/compress_options.h"
 #include "drive/findings.h"
+#include "drive/predict.h"
 #include "drive/relay.h"
+#include "drive/run_compression.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
 #include "drive/timekeeping.h"
@@ -73,6 +76,7 @@ struct run_settings {
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
+	struct drive_compress compress;
 	struct run_send send;
 	bool relay; /* between the two: counts, and impairs as it is told */
 	bool relay_auto; /* nobody asked for one, nor for none */
@@ -91,6 +95,9 @@ struct run_settings {
 	uint64_t tsc_shift_ns; /* on purpose, whole ms; 0 = not */
 	unsigned int verify; /* enum run_verify, ORed */
 	struct sabotage_params sabotage; /* count 0 = none */
+	struct predict_meter predict;
+	/* Told of it before the migration begins; may be NULL. */
+	void (*predicted)(void *ctx, const struct prediction *prediction);
 	const char *fault; /* phase to kill the target in, or NULL */
 	void (*progress)(void *ctx, const struct run_progress *progress);
 	void *progress_ctx;
@@ -158,6 +165,7 @@ struct run_sample {
 	/* The target host's clock less the source's; 0 on one host. */
 	double clock_offset_us, clock_offset_error_us;
 	json_t *rounds; /* array, keys as in the result */
+	struct run_compression compression;
 	/* During the migration, but for the vCPUs; and every thread. */
 	double source_cpu_s, target_cpu_s;
 	struct threads source_threads, target_threads;
@@ -183,6 +191,8 @@ struct run_sample {
 	json_t *notes; /* array: sentences about what was not possible */
 	char state_names[256];
 	json_t *vmm_reported;
+	struct prediction *prediction; /* NULL = none */
+	const char *qemu_method; /* of compress_qemu.h; NULL = none */
 	struct sabotage_result damage; /* done on purpose */
 	struct sabotage_score score;
 };

@@ -71,6 +71,7 @@ static void take_rounds(struct run *r)
 						    keys[k].divide)
 					: json_integer(json_integer_value(v)));
 		}
+		run_compression_round(round, out);
 		json_array_append_new(r->out->rounds, out);
 	}
 }
@@ -103,12 +104,16 @@ static void take_announced_rounds(struct run *r)
 
 		json_array_append_new(
 			r->out->rounds,
-			json_pack("{s:f, s:o, s:o, s:n, s:n, s:n}", "start_ms",
-				  ms(r->begin.ns, this->ns), "duration_ms",
+			json_pack("{s:f, s:o, s:o, s:n, s:n, s:n, s:n, s:n, "
+				  "s:n}",
+				  "start_ms", ms(r->begin.ns, this->ns),
+				  "duration_ms",
 				  number_or_null(between(this->ns, end)),
 				  "wire_bytes",
 				  bytes_or_null(this->wire_bytes, sent),
-				  "pages", "zero_pages", "dirty_pages_after"));
+				  "pages", "zero_pages", "dirty_pages_after",
+				  "compressed_pages", "busy_pages",
+				  "busy_ratio"));
 	}
 }
 
@@ -279,6 +284,7 @@ void run_figures(struct run *r)
 	take_rounds(r);
 	if (!json_array_size(o->rounds))
 		take_announced_rounds(r);
+	run_compression_take(r->source_stats, r->target_stats, &o->compression);
 	take_waterfall(r);
 	drop_waterfall(r);
 	o->vmm_reported = json_incref(r->source_stats);

@@ -101,12 +101,15 @@ static int do_hop(struct run *before, struct run *r, struct error *err)
 	if (rc && r->refused)
 		return refused(r, err);
 	if (!rc)
+		rc = run_choose_codec(r, err);
+	if (!rc)
 		rc = run_set_up(r, err);
 	return rc ? rc : run_hop(r, err);
 }
 
 static void forget_stats(struct run *r)
 {
+	compress_qemu_exit(&r->codec);
 	json_decref(r->source_stats);
 	json_decref(r->target_stats);
 	r->source_stats = r->target_stats = NULL;

@@ -4,6 +4,7 @@
 #define VMFERRY_DRIVE_RUN_INTERNAL_H
 
 #include "drive/clock_offset.h"
+#include "drive/compress_qemu.h"
 #include "drive/run.h"
 #include "drive/sampler.h"
 #include "drive/threads.h"
@@ -49,6 +50,7 @@ struct run {
 	struct run_round round[RUN_MAX_ROUNDS]; /* as they were announced */
 	unsigned int nr_rounds;
 	bool refused; /* there is no memory for the target */
+	struct compress_qemu codec; /* as this QEMU does it */
 	bool hold; /* the target waits for our `cont` */
 	/* Of attached machines. */
 	bool attached;
@@ -101,6 +103,8 @@ int run_without_target(struct run *r, const char *why, struct error *err);
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);
+/* run_codec.c: of QEMU: ask both how they compress, before run_set_up(). */
+int run_choose_codec(struct run *r, struct error *err);
 /* What run_set_up() sets: new objects. */
 json_t *run_capabilities(const struct run *r);
 json_t *run_parameters(const struct run *r);
@@ -175,6 +179,10 @@ void run_look_at_clocks(struct run *r);
 /* A sentence for `warnings`. */
 void run_note(struct run *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* run_predict.c: what the migration will take, if that was asked; the guest is
+ * at work. */
+int run_predict(struct run *r, struct error *err);
 
 /* run_wire.c: what the kernel counts.
  * @ret_uri: what the source is to migrate to. */

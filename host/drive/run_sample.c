@@ -3,6 +3,7 @@
 #include "drive/run.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void run_sample_init(struct run_sample *o)
@@ -33,6 +34,7 @@ void run_sample_init(struct run_sample *o)
 		&o->resume_ms,
 		&o->first_step_ms,
 		&o->sampler_resolution_ms,
+		&o->compression.busy_ratio,
 		&o->integrity.coverage_pct,
 		&o->source.integrity.coverage_pct,
 	};
@@ -50,7 +52,9 @@ void run_sample_exit(struct run_sample *o)
 {
 	json_decref(o->rounds);
 	json_decref(o->notes);
+	run_compression_exit(&o->compression);
 	json_decref(o->vmm_reported);
+	free(o->prediction);
 	findings_exit(&o->integrity.findings);
 	findings_exit(&o->source.integrity.findings);
 	sabotage_result_exit(&o->damage);

@@ -52,6 +52,10 @@ json_t *run_parameters(const struct run *r)
 	if (s->nr_channels > 1)
 		json_object_set_new(o, "multifd-channels",
 				    json_integer(s->nr_channels));
+	if (s->kind == DRIVE_MINI)
+		drive_compress_parameters(&s->compress, o);
+	if (r->codec.parameters)
+		json_object_update(o, r->codec.parameters);
 	add_send(s, o);
 	/* What the user says by QEMU's own names wins. */
 	if (s->parameters)
@@ -66,15 +70,22 @@ static json_t *capability(const char *name, bool state)
 
 json_t *run_capabilities(const struct run *r)
 {
-	json_t *list = json_array(), *state;
+	json_t *list = json_array(), *state, *named = json_object();
 	const char *name;
 
 	json_array_append_new(list, capability("events", true));
 	if (r->set->nr_channels > 1)
 		json_array_append_new(list, capability("multifd", true));
-	json_object_foreach (r->set->capabilities, name, state)
+	if (r->set->kind == DRIVE_MINI && r->set->compress.codec)
+		json_array_append_new(list, capability("compress", true));
+	if (r->codec.capabilities)
+		json_object_update(named, r->codec.capabilities);
+	if (r->set->capabilities)
+		json_object_update(named, r->set->capabilities);
+	json_object_foreach (named, name, state)
 		json_array_append_new(list,
 				      capability(name, json_is_true(state)));
+	json_decref(named);
 	return json_pack("{s:o}", "capabilities", list);
 }
 
@@ -101,11 +112,14 @@ int run_set_up(struct run *r, struct error *err)
 {
 	int rc = set_up(r, &r->source, err);
 
-	/* The mini VMM's target has nothing to be told, and waits already. */
-	if (rc || r->set->kind != DRIVE_QEMU)
+	/* The mini VMM's target has nothing to be told but how many threads
+	 * shall decompress, and waits already. */
+	if (rc || (r->set->kind != DRIVE_QEMU && !r->set->compress.codec))
 		return rc;
 	rc = set_up(r, &r->target, err);
-	return rc || r->attached ? rc : listen_at(r, err);
+	return rc || r->attached || r->set->kind != DRIVE_QEMU
+		       ? rc
+		       : listen_at(r, err);
 }
 
 /* A machine of somebody else's listens no longer than it must. */

@@ -31,9 +31,12 @@
 #define SETTLE_NS NSEC_PER_SEC
 
 /* A file descriptor is one connection; these make more, by the address. */
-static bool makes_several(const struct run_settings *set)
+static bool makes_several(const struct run *r)
 {
+	const struct run_settings *set = r->set;
+
 	return set->nr_channels > 1 ||
+	       json_object_get(r->codec.capabilities, "multifd") ||
 	       json_is_true(json_object_get(set->capabilities, "multifd")) ||
 	       json_is_true(
 		       json_object_get(set->capabilities, "postcopy-preempt"));
@@ -87,11 +90,11 @@ int run_wire_open(struct run *r, const char **ret_uri, struct error *err)
 			   "its channels only");
 		return 0;
 	}
-	if (r->set->kind == DRIVE_QEMU && (r->relay || makes_several(r->set))) {
+	if (r->set->kind == DRIVE_QEMU && (r->relay || makes_several(r))) {
 		watch(r);
 		return 0;
 	}
-	if (makes_several(r->set)) {
+	if (makes_several(r)) {
 		why_not(r, "this VMM makes several connections, and counts "
 			   "their bytes itself");
 		return 0;

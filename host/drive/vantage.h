@@ -16,6 +16,7 @@ struct run_settings;
 struct vantage {
 	const char *name; /* "stop_ms", "total_ms", "sent_bytes" */
 	double wire, guest, host, vmm;
+	const char *method; /* of compress_qemu.h; NULL = none */
 };
 
 #define VANTAGE_NR 3u
@@ -34,5 +35,14 @@ void vantage_fill(const struct run_sample *sample,
 bool vantage_disagreement(const struct vantage *v,
 			  const struct run_settings *settings, char *text,
 			  size_t room);
+
+/**
+ * vantage_busy() - does QEMU's `compression.busy` count what it should?
+ * @text: the sentence, if not.
+ *
+ * It should be the pages that went uncompressed because no thread was free:
+ * those that it counts as normal. Return: true if it is more than 5 % off.
+ */
+bool vantage_busy(const struct run_sample *sample, char *text, size_t room);
 
 #endif

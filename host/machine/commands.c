@@ -166,6 +166,8 @@ static bool *capability(struct machine *m, const char *name)
 		return &m->migration.events;
 	if (!strcmp(name, "multifd"))
 		return &m->migration.several;
+	if (!strcmp(name, "compress"))
+		return &m->migration.compress;
 	return NULL;
 }
 
@@ -203,10 +205,11 @@ static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 	struct machine *m = ctx;
 
 	pthread_mutex_lock(&m->lock);
-	*ret_value =
-		json_pack("[{s:s, s:b}, {s:s, s:b}]", "capability", "events",
-			  "state", m->migration.events, "capability", "multifd",
-			  "state", m->migration.several);
+	*ret_value = json_pack("[{s:s, s:b}, {s:s, s:b}, {s:s, s:b}]",
+			       "capability", "events", "state",
+			       m->migration.events, "capability", "multifd",
+			       "state", m->migration.several, "capability",
+			       "compress", "state", m->migration.compress);
 	pthread_mutex_unlock(&m->lock);
 	return 0;
 }
@@ -263,6 +266,8 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 		p->hand_over = strcmp(mode, "normal");
 	if (channels)
 		m->migration.nr_channels = (unsigned int)nr;
+	if (!rc)
+		rc = compression_set(m, args, err);
 	if (!rc && skip)
 		rc = set_skip(m, skip, err);
 	if (!rc && send)
@@ -284,10 +289,12 @@ static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	struct machine *m = ctx;
 	struct migrate_params p;
 	unsigned int nr;
+	json_t *compression = json_object();
 
 	pthread_mutex_lock(&m->lock);
 	p = m->migration.params;
 	nr = m->migration.nr_channels;
+	compression_get(m, compression);
 	pthread_mutex_unlock(&m->lock);
 	*ret_value = json_pack(
 		"{s:s, s:I, s:I, s:I}", "mode",
@@ -295,6 +302,7 @@ static int do_query_parameters(void *ctx, struct qmp_call *call, json_t *args,
 		(json_int_t)nr, "max-bandwidth",
 		(json_int_t)p.max_bandwidth_bytes_per_s, "downtime-limit",
 		(json_int_t)(p.downtime_limit_ns / NSEC_PER_MSEC));
+	json_object_update_new(*ret_value, compression);
 	return 0;
 }
 
@@ -313,6 +321,13 @@ static const struct qmp_arg parameter_args[] = {
 	{ "downtime-limit", QMP_ARG_SIZE, true },
 	{ "multifd-channels", QMP_ARG_SIZE, true },
 	{ "mode", QMP_ARG_STRING, true },
+	{ "compress-level", QMP_ARG_INT, true },
+	{ "compress-threads", QMP_ARG_INT, true },
+	{ "compress-wait-thread", QMP_ARG_BOOL, true },
+	{ "decompress-threads", QMP_ARG_INT, true },
+	{ "x-compress-batch", QMP_ARG_INT, true },
+	{ "x-compress-codec", QMP_ARG_STRING, true },
+	{ "x-compress-engine", QMP_ARG_STRING, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
 	{ "x-send", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },

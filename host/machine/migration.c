@@ -23,6 +23,7 @@ void migration_init(struct machine *m)
 	m->migration.nr_channels = 2;
 	m->migration.cancel_fd = -1;
 	m->migration.params.downtime_limit_ns = 300000000;
+	compression_init(m);
 }
 
 /* After the thread has ended. */

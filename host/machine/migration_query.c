@@ -58,6 +58,8 @@ static json_t *rounds(const struct migrate_stats *s)
 		set(round, "zero-pages", number(r->zero_pages));
 		set(round, "wire-bytes", number(r->wire_bytes));
 		set(round, "dirty-pages-after", number(r->dirty_pages_after));
+		set(round, "compressed-pages", number(r->submitted_pages));
+		set(round, "busy-pages", number(r->busy_pages));
 		json_array_append_new(list, round);
 	}
 	return list;
@@ -88,6 +90,18 @@ static json_t *moments(const struct migrate_stats *s)
 	return at;
 }
 
+static json_t *times(const struct migrate_times *t)
+{
+	json_t *o = json_object();
+
+	set(o, "scan-ns", number(t->scan_ns));
+	set(o, "copy-ns", number(t->copy_ns));
+	set(o, "wait-ns", number(t->wait_ns));
+	set(o, "pace-ns", number(t->pace_ns));
+	set(o, "send-ns", number(t->send_ns));
+	return o;
+}
+
 static json_t *details(struct machine *m, const struct migrate_stats *s)
 {
 	struct vm_clock_report clock;
@@ -107,11 +121,12 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	if (m->migration.skip &&
 	    (!m->migration.active || s->phase >= MIGRATE_COMMITTED))
 		set(own, "skipped-gfns", skip_dirty_gfns(m->migration.skip));
-	if (m->migration.outgoing)
+	if (m->migration.outgoing) {
 		set(own, "send", machine_send_stats(&s->send));
-	if (m->migration.outgoing)
 		set(own, "running-confirmed",
 		    json_boolean(s->running_confirmed));
+		set(own, "submitter", times(&s->times));
+	}
 	if (!m->migration.outgoing && !vm_state_clock(m->vm, &clock))
 		set(own, "tsc-ran", json_boolean(clock.tsc_ran));
 	return own;
@@ -153,6 +168,8 @@ json_t *migration_query(struct machine *m)
 		if (!g->active && g->error.text[0])
 			set(reply, "error-desc", json_string(g->error.text));
 		set(reply, "x-vmferry", details(m, s));
+		compression_report(m, reply,
+				   json_object_get(reply, "x-vmferry"));
 	}
 	prealloc = machine_prealloc_query(m);
 	if (prealloc)

@@ -140,8 +140,10 @@ static int create_source(struct machine *m)
 	else
 		rc = migrate_source_create(&migration_ops, m, g->channel,
 					   &g->params, &observer, &g->source);
-	if (!rc)
+	if (!rc) {
 		migrate_source_set_channels(g->source, &channels);
+		compression_set_source(m);
+	}
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }
@@ -161,8 +163,10 @@ static int create_target(struct machine *m)
 	rc = g->cancel ? -ECANCELED
 		       : migrate_target_create(&migration_ops, m, g->channel,
 					       &observer, &g->target);
-	if (!rc)
+	if (!rc) {
 		migrate_target_set_channels(g->target, &channels);
+		compression_set_target(m);
+	}
 	pthread_mutex_unlock(&m->lock);
 	return rc;
 }

@@ -35,6 +35,9 @@ struct migration {
 	bool events; /* capability "events" */
 	bool several; /* capability "multifd": several connections, */
 	unsigned int nr_channels; /* so many, the first one included */
+	bool compress; /* capability "compress": as a source, */
+	struct migrate_compress how; /* that way */
+	unsigned int decompress_threads; /* as a target */
 	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
 
 	/* The one that runs, or ran last. */
@@ -174,6 +177,17 @@ void *migration_run_target(void *machine);
 void migration_set_status(struct machine *m, const char *status);
 /* Takes the lock. Of several sentences the first one stays. */
 void migration_blame(struct machine *m, const struct error *err);
+
+/* compression.c; all with the lock held. */
+void compression_init(struct machine *m);
+/* Those of migrate-set-parameters that concern it; -EINVAL: none is set. */
+int compression_set(struct machine *m, json_t *args, struct qmp_error *err);
+void compression_get(const struct machine *m, json_t *parameters);
+/* Tells the engine's source or target, which does not run yet. */
+void compression_set_source(struct machine *m);
+void compression_set_target(struct machine *m);
+/* Into the answer of query-migrate, and its x-vmferry; nothing without. */
+void compression_report(struct machine *m, json_t *reply, json_t *own);
 
 /* migration.c */
 void migration_init(struct machine *m);

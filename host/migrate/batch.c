@@ -15,6 +15,8 @@ void batch_reset(struct batch *b)
 	b->nr_iov = 1;
 	b->pages = 0;
 	b->zero_pages = 0;
+	b->packed_bytes = 0;
+	b->packed_pages = 0;
 }
 
 static void add_run(struct batch *b, unsigned int region, uint64_t gfn,
@@ -54,6 +56,23 @@ void batch_add(struct batch *b, unsigned int region, uint64_t gfn,
 		add_payload(b, data);
 }
 
+void batch_add_packed(struct batch *b, unsigned int region, uint64_t gfn,
+		      uint32_t count, enum wire_kind kind, const void *data,
+		      uint32_t bytes)
+{
+	/* Never part of a longer run: it is unpacked as one. */
+	wire_put_packed_run(&b->head.runs[b->nr_runs++], gfn, count, kind,
+			    bytes);
+	b->region = region;
+	b->gfn = gfn;
+	b->count = count;
+	b->kind = kind;
+	b->pages += count;
+	b->packed_pages += count;
+	b->packed_bytes += bytes;
+	b->iov[b->nr_iov++] = (struct iovec){ (void *)data, bytes };
+}
+
 void batch_finish(struct batch *b, struct wire_header *ret_header)
 {
 	size_t table_bytes = b->nr_runs * sizeof(b->head.runs[0]);
@@ -63,6 +82,8 @@ void batch_finish(struct batch *b, struct wire_header *ret_header)
 	*ret_header = (struct wire_header){
 		.type = WIRE_RAM_BATCH,
 		.table_bytes = (uint32_t)table_bytes,
-		.payload_bytes = batch_raw_pages(b) * WIRE_PAGE_BYTES,
+		.payload_bytes = (batch_raw_pages(b) - b->packed_pages) *
+					 WIRE_PAGE_BYTES +
+				 b->packed_bytes,
 	};
 }

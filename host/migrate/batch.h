@@ -14,6 +14,8 @@ struct batch {
 	unsigned int nr_iov; /* with the one of header and table */
 	uint64_t pages; /* all kinds */
 	uint64_t zero_pages;
+	uint64_t packed_bytes; /* of the packed runs, */
+	uint64_t packed_pages; /* which have so many */
 	unsigned int region; /* of the last run: none spans two */
 	/* The last run, in our byte order. */
 	uint64_t gfn;
@@ -37,6 +39,17 @@ void batch_reset(struct batch *b);
 void batch_add(struct batch *b, unsigned int region, uint64_t gfn,
 	       enum wire_kind kind, void *data);
 
+/**
+ * batch_add_packed() - a run that a codec packed.
+ * @data: @bytes of it, until the batch is sent.
+ *
+ * As batch_add(); there must be room for all of its pages.
+ */
+void batch_add_packed(struct batch *b, unsigned int region, uint64_t gfn,
+		      uint32_t count, enum wire_kind kind, const void *data,
+		      uint32_t bytes);
+
+/* Those with a payload, packed ones too. */
 static inline uint64_t batch_raw_pages(const struct batch *b)
 {
 	return b->pages - b->zero_pages;

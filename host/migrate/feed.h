@@ -19,10 +19,15 @@
  * a flush of the TLB. */
 #define FEED_CHUNK_PAGES ((64ull << 20) / WIRE_PAGE_BYTES)
 
+struct pools;
+
 struct feed {
 	const struct migrate_vm_ops *ops;
 	void *vm;
 	const struct memory *memory; /* the bitmaps: what is to be sent */
+	struct pools *pools; /* compress what is sent; NULL = as it is */
+	enum wire_kind packed; /* to that, */
+	unsigned int max_pages; /* so many at once */
 	bool stopped; /* the machine is: no limit, no log to clear */
 	pthread_mutex_t lock; /* for what follows */
 	unsigned int region;

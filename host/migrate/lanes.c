@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrate/pools.h"
+
 void lanes_init(struct lanes *l, struct feed *feed, struct progress *progress)
 {
 	memset(l, 0, sizeof(*l));
@@ -77,6 +79,11 @@ static int start(struct lane *lane, uint64_t session)
 	if (!rc)
 		rc = peer_send(&lane->peer, WIRE_CHANNEL, table,
 			       wire_put_channel(table, session, lane->index));
+	if (!rc && lane->all->feed->pools)
+		rc = sender_compress(
+			&lane->sender,
+			pools_get(lane->all->feed->pools, lane->index),
+			lane->all->feed->packed, lane->all->feed->max_pages);
 	if (!rc)
 		rc = -pthread_create(&lane->thread, NULL, lane_main, lane);
 	if (rc)

@@ -23,6 +23,7 @@
 
 #include "base/error.h"
 #include "migrate/channel.h"
+#include "migrate/compress.h"
 #include "migrate/vm_ops.h"
 
 /* Where a migration stands; both sides walk the same list. */
@@ -68,6 +69,25 @@ struct migrate_params {
 	struct migrate_send send; /* settled likewise */
 };
 
+/* Pages are compressed on their way; of one side. */
+struct migrate_compress {
+	enum codec_id codec; /* source; CODEC_NONE = they are not */
+	int level; /* source; within the codec's range */
+	unsigned int nr_threads; /* shared out between the channels */
+	enum compress_engine engine;
+	bool wait; /* source: for a thread; else a page goes as it is */
+	unsigned int max_pages; /* source: compressed as one */
+};
+
+/* What the threads that send did, by cause; all of them together. */
+struct migrate_times {
+	uint64_t scan_ns; /* finding pages, and what is not below */
+	uint64_t copy_ns; /* of pages, by these threads */
+	uint64_t wait_ns; /* for compressing workers */
+	uint64_t pace_ns; /* by the limit */
+	uint64_t send_ns; /* in the channel's writes */
+};
+
 struct migrate_round {
 	uint64_t start_ns; /* since the migration began */
 	uint64_t duration_ns; /* first page sent -> acknowledged */
@@ -75,6 +95,8 @@ struct migrate_round {
 	uint64_t zero_pages;
 	uint64_t wire_bytes;
 	uint64_t dirty_pages_after;
+	/* Source: given to a worker; and not, since none had room. */
+	uint64_t submitted_pages, busy_pages;
 };
 
 #define MIGRATE_MAX_ROUNDS_KEPT 256u
@@ -96,6 +118,10 @@ struct migrate_stats {
 	struct migrate_send_stats send; /* source; of the rounds that ended */
 	uint64_t bandwidth_bytes_per_s; /* of the last round */
 	uint64_t dirty_pages_per_s; /* last round */
+	/* What a page that is not zero takes on the wire, as reckoned for the
+	 * decision; 0 = nothing is compressed. */
+	uint64_t page_wire_bytes;
+	struct migrate_times times; /* source */
 	unsigned int nr_rounds; /* passes over the dirty pages so far */
 	/* Parts of the switchover, since start_ns; 0 = not there yet.
 	 * Source: stop..state_sent, go. Target: final_ram..resume. */
@@ -176,6 +202,9 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 /* Before migrate_source_run(): several connections. Copied. */
 void migrate_source_set_channels(struct migrate_source *src,
 				 const struct migrate_channels *channels);
+/* Before migrate_source_run(): compress. Copied. */
+void migrate_source_set_compress(struct migrate_source *src,
+				 const struct migrate_compress *how);
 void migrate_source_destroy(struct migrate_source *src);
 
 /**
@@ -201,6 +230,9 @@ void migrate_source_set_params(struct migrate_source *src,
 /* Any thread. */
 void migrate_source_stats(struct migrate_source *src,
 			  struct migrate_stats *ret_stats);
+/* The same, of the workers of all channels; all 0: nothing is compressed. */
+void migrate_source_compress_stats(struct migrate_source *src,
+				   struct compress_stats *ret_stats);
 
 /*
  * The target's memory must read as zeros when the stream begins: pages that
@@ -214,6 +246,10 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
  * refused. */
 void migrate_target_set_channels(struct migrate_target *tgt,
 				 const struct migrate_channels *channels);
+/* Before migrate_target_run(): nr_threads and engine, for a source that
+ * compresses; else 2 threads of the ring engine. */
+void migrate_target_set_compress(struct migrate_target *tgt,
+				 const struct migrate_compress *how);
 void migrate_target_destroy(struct migrate_target *tgt);
 
 /**
@@ -226,5 +262,7 @@ int migrate_target_run(struct migrate_target *tgt, bool autostart);
 int migrate_target_cancel(struct migrate_target *tgt);
 void migrate_target_stats(struct migrate_target *tgt,
 			  struct migrate_stats *ret_stats);
+void migrate_target_compress_stats(struct migrate_target *tgt,
+				   struct compress_stats *ret_stats);
 
 #endif

@@ -7,6 +7,10 @@
 /* Below it a round is mostly latency. */
 #define TELLING_BYTES (1u << 20)
 
+#define PAGE_BYTES 4096u
+/* Below it a few pages that happen to be alike decide. */
+#define TELLING_PAGES 64u
+
 /* Pausing, saving and loading vCPUs and devices: order of magnitude. */
 #define STATE_NS NSEC_PER_MSEC
 
@@ -52,6 +56,20 @@ uint64_t policy_bandwidth(uint64_t previous_bytes_per_s, uint64_t bytes,
 
 	if (bytes < TELLING_BYTES && now < previous_bytes_per_s)
 		return previous_bytes_per_s;
+	return now;
+}
+
+uint64_t policy_page_bytes(uint64_t previous, uint64_t wire_bytes,
+			   uint64_t pages)
+{
+	uint64_t now = pages ? wire_bytes / pages : PAGE_BYTES;
+
+	if (now < 1)
+		now = 1;
+	if (now > PAGE_BYTES)
+		now = PAGE_BYTES;
+	if (previous && (!pages || (pages < TELLING_PAGES && now < previous)))
+		return previous;
 	return now;
 }
 

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 struct policy_input {
-	uint64_t remaining_bytes; /* dirty, counted as if none were zero */
+	/* Dirty, counted as if none were zero; as they lie in memory without
+	 * compression, else as they will travel: see policy_page_bytes(). */
+	uint64_t remaining_bytes;
 	uint64_t bandwidth_bytes_per_s; /* of this migration; 0 = unknown */
 	uint64_t fixed_ns; /* pause, state and messages, whatever is dirty */
 	uint64_t limit_ns; /* of the downtime */
@@ -33,6 +35,21 @@ bool policy_should_stop(const struct policy_input *in);
  */
 uint64_t policy_bandwidth(uint64_t previous_bytes_per_s, uint64_t bytes,
 			  uint64_t ns);
+
+/**
+ * policy_page_bytes() - what a page that is not zero takes on the wire.
+ * @previous: what the rounds before gave; 0 = none.
+ * @wire_bytes: of a round; @pages: of these in it.
+ *
+ * The bandwidth is one of wire bytes: compressed pages that remain have to be
+ * reckoned in them too, or a link that fits them into the downtime never seems
+ * to. A round too small to tell can raise the figure, not lower it; and it is
+ * never above a page that is sent as it is.
+ *
+ * Return: 1..4096 bytes.
+ */
+uint64_t policy_page_bytes(uint64_t previous, uint64_t wire_bytes,
+			   uint64_t pages);
 
 /* Fixed part, from the time that the answer to `hello` took. */
 uint64_t policy_fixed_ns(uint64_t round_trip_ns);

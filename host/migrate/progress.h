@@ -70,6 +70,13 @@ void progress_confirm(struct progress *p);
 /* Return: the number of the round. */
 unsigned int progress_round_begin(struct progress *p);
 void progress_batch(struct progress *p, uint64_t pages, uint64_t zero_pages);
+/* A sender's round has taken @total_ns, @times of it by cause: the rest is its
+ * scanning. */
+void progress_times(struct progress *p, const struct migrate_times *times,
+		    uint64_t total_ns);
+/* What compression did in the round that is to end. */
+void progress_compressed(struct progress *p, uint64_t submitted_pages,
+			 uint64_t busy_pages);
 /* What it took to send: the difference of the two. */
 void progress_sent(struct progress *p, const struct migrate_send_stats *before,
 		   const struct migrate_send_stats *after);

@@ -47,6 +47,31 @@ void progress_batch(struct progress *p, uint64_t pages, uint64_t zero_pages)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void progress_times(struct progress *p, const struct migrate_times *times,
+		    uint64_t total_ns)
+{
+	struct migrate_times *sum = &p->stats.times;
+	uint64_t known_ns = times->copy_ns + times->wait_ns + times->pace_ns +
+			    times->send_ns;
+
+	pthread_mutex_lock(&p->lock);
+	sum->scan_ns += total_ns > known_ns ? total_ns - known_ns : 0;
+	sum->copy_ns += times->copy_ns;
+	sum->wait_ns += times->wait_ns;
+	sum->pace_ns += times->pace_ns;
+	sum->send_ns += times->send_ns;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void progress_compressed(struct progress *p, uint64_t submitted_pages,
+			 uint64_t busy_pages)
+{
+	pthread_mutex_lock(&p->lock);
+	p->round->submitted_pages = submitted_pages;
+	p->round->busy_pages = busy_pages;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void progress_sent(struct progress *p, const struct migrate_send_stats *before,
 		   const struct migrate_send_stats *after)
 {

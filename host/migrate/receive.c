@@ -80,6 +80,15 @@ static int add_iov(struct iovec *iov, int nr_iov, uint8_t *at, size_t bytes)
 	return nr_iov + 1;
 }
 
+/* Where the payload of a run goes: guest memory, or where it is unpacked. */
+static uint8_t *payload_at(struct intake *in, unsigned int i, uint8_t *hva)
+{
+	if (in->runs[i].kind == WIRE_RAW)
+		return hva;
+	in->packed[i] = unpack_room(&in->unpack, &in->runs[i]);
+	return (uint8_t *)in->packed[i];
+}
+
 /* Zeros at once; returns the number of places for the payload. */
 static int take_runs(struct intake *in, unsigned int nr_runs)
 {
@@ -100,7 +109,8 @@ static int take_runs(struct intake *in, unsigned int nr_runs)
 		}
 		if (mark_written(in->tgt, run, first))
 			prefault(hva, bytes);
-		nr_iov = add_iov(in->iov, nr_iov, hva, bytes);
+		nr_iov = add_iov(in->iov, nr_iov, payload_at(in, i, hva),
+				 run->stored_bytes);
 	}
 	return nr_iov;
 }
@@ -135,17 +145,48 @@ static int no_memory(struct intake *in)
 			 "them");
 }
 
+static bool has_packed(const struct intake *in, unsigned int nr_runs)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_runs; i++)
+		if (in->runs[i].kind > WIRE_RAW)
+			return true;
+	return false;
+}
+
+/* They have been read. */
+static int unpack_runs(struct intake *in, unsigned int nr_runs)
+{
+	unsigned int i;
+	uint64_t first;
+	int rc = 0;
+
+	for (i = 0; !rc && i < nr_runs; i++)
+		if (in->runs[i].kind > WIRE_RAW)
+			rc = unpack_run(&in->unpack, &in->runs[i],
+					run_hva(in->tgt, &in->runs[i], &first),
+					in->packed[i], in->peer.err);
+	return rc;
+}
+
+int intake_finish(struct intake *in)
+{
+	return unpack_finish(&in->unpack, in->peer.err);
+}
+
 int intake_batch(struct intake *in, const struct wire_header *h)
 {
 	const struct memory *memory = &in->tgt->memory;
 	struct peer *p = &in->peer;
 	uint64_t pages = in->round.pages, zeros = in->round.zero_pages;
 	unsigned int nr_runs;
+	bool packed;
 	int rc, nr_iov;
 
 	rc = wire_parse_runs(p->table, h->table_bytes, h->payload_bytes,
-			     memory->region, memory->nr_regions, in->runs,
-			     &nr_runs, p->err);
+			     memory->region, memory->nr_regions,
+			     in->tgt->packed, in->runs, &nr_runs, p->err);
 	if (rc)
 		return rc;
 	rc = target_check_runs(in, nr_runs);
@@ -154,12 +195,19 @@ int intake_batch(struct intake *in, const struct wire_header *h)
 	rc = tell_reached(in, nr_runs);
 	if (rc)
 		return rc;
+	packed = has_packed(in, nr_runs);
+	rc = packed ? unpack_begin(&in->unpack, p->err) : 0;
+	if (rc)
+		return rc;
 	nr_iov = take_runs(in, nr_runs);
 	rc = channel_readv_all(p->ch, in->iov, nr_iov);
 	if (rc == -EFAULT)
 		return no_memory(in);
 	if (rc)
 		return peer_lost(p, rc);
+	rc = packed ? unpack_runs(in, nr_runs) : 0;
+	if (rc)
+		return rc;
 	progress_batch(&in->tgt->progress, in->round.pages - pages,
 		       in->round.zero_pages - zeros);
 	return 0;

@@ -76,6 +76,9 @@ static int end_round(struct receiver *r, const struct wire_header *h)
 
 	if (rc)
 		return rc;
+	rc = intake_finish(&r->in);
+	if (rc)
+		return rc;
 	if (memcmp(&round, &r->in.round, sizeof(round)))
 		return error_set(p->err, -EPROTO,
 				 "the end of round %" PRIu32
@@ -168,6 +171,7 @@ static int start(struct receiver *r)
 		if (rs->receiver[i]->index == r->index)
 			return error_set(&r->err, -EPROTO,
 					 "channel %u came twice", r->index);
+	r->in.unpack.pool = pools_get(&rs->tgt->pools, r->index);
 	rc = -pthread_create(&r->thread, NULL, receiver_main, r);
 	if (rc)
 		return rc;
@@ -370,6 +374,7 @@ void receivers_close(struct receivers *rs)
 	while (rs->nr) {
 		struct receiver *r = rs->receiver[--rs->nr];
 
+		unpack_exit(&r->in.unpack);
 		channel_close(r->ch);
 		free(r);
 	}

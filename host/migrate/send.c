@@ -44,19 +44,27 @@ int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
 
 void sender_exit(struct sender *s)
 {
+	packer_destroy(s->packer);
 	outlet_close(&s->out);
 	free(s->bounce);
+}
+
+int sender_compress(struct sender *s, struct compress *pool,
+		    enum wire_kind kind, unsigned int max_pages)
+{
+	return pool ? packer_create(s, pool, kind, max_pages, &s->packer) : 0;
 }
 
 /* Sleeps until the limit lets the next batch go, or something came in. */
 static void pace(struct sender *s)
 {
-	uint64_t rate, pages, delay_ns;
+	uint64_t rate, pages, delay_ns, begin_ns = clock_now_ns();
 
 	do {
 		rate = progress_params(s->progress).max_bandwidth_bytes_per_s;
 		delay_ns = feed_delay_ns(s->feed, rate);
 	} while (delay_ns && !channel_wait(s->peer->ch, delay_ns));
+	s->times.pace_ns += clock_now_ns() - begin_ns;
 	pages = WIRE_MAX_BATCH_PAGES;
 	if (rate && !s->feed->stopped)
 		pages = rate / SLICE_PER_S / WIRE_PAGE_BYTES / s->share;
@@ -103,27 +111,31 @@ static void account_idle(struct sender *s)
 	s->idle_ns += gather_ns * b->zero_pages / b->pages;
 }
 
-static int flush(struct sender *s)
+int sender_flush(struct sender *s)
 {
 	struct batch *b = &s->batch;
-	uint64_t before = channel_bytes_out(s->peer->ch);
+	uint64_t before = channel_bytes_out(s->peer->ch), begin_ns;
 	struct wire_header h;
 	int rc;
 
 	if (!b->pages)
 		return 0;
-	account_idle(s);
+	/* Packed pages wait for workers: see packer_idle_ns(). */
+	if (!s->packer)
+		account_idle(s);
 	pace(s);
 	if (channel_wait(s->peer->ch, 0))
 		return peer_interrupted(s->peer);
 	if (s->bounce)
 		show_pages(s);
 	batch_finish(b, &h);
+	begin_ns = clock_now_ns();
 	rc = peer_send_pages(s->peer, &b->head.header, &h, &s->out, b->iov,
 			     (int)b->nr_iov);
-	/* The copies are the next batch's. */
-	if (!rc && s->bounce)
+	/* The copies are the next batch's, packed pages the workers'. */
+	if (!rc && (s->bounce || s->packer))
 		rc = peer_settle(s->peer, &s->out);
+	s->times.send_ns += clock_now_ns() - begin_ns;
 	if (rc)
 		return rc;
 	feed_sent(s->feed, channel_bytes_out(s->peer->ch) - before);
@@ -140,7 +152,7 @@ static int flush_if_full(struct sender *s)
 
 	if (batch_full(b) || batch_raw_pages(b) >= s->max_raw_pages ||
 	    b->pages >= FEED_CHUNK_PAGES)
-		return flush(s);
+		return sender_flush(s);
 	return 0;
 }
 
@@ -197,33 +209,60 @@ static int send_piece(struct sender *s, const struct feed_piece *piece)
 	}
 	/* A huge page mostly full goes by itself: the target gets memory for
 	 * all of it at once, and no batch begins in the middle of the next. */
-	return batch_raw_pages(&s->batch) >= FEED_PIECE_PAGES / 2 ? flush(s)
-								  : 0;
+	return batch_raw_pages(&s->batch) >= FEED_PIECE_PAGES / 2
+		       ? sender_flush(s)
+		       : 0;
+}
+
+static int send_pieces(struct sender *s)
+{
+	struct feed_piece piece;
+	int rc;
+
+	while ((rc = feed_take(s->feed, &piece, s->peer->err)) > 0) {
+		rc = s->packer ? packer_piece(s->packer, &piece)
+			       : send_piece(s, &piece);
+		if (rc)
+			return rc;
+	}
+	if (!rc && s->packer)
+		rc = packer_drain(s->packer);
+	return rc ? rc : sender_flush(s);
+}
+
+static int send_all(struct sender *s)
+{
+	struct migrate_send_stats before = s->out.stats;
+	int rc;
+
+	pace(s);
+	rc = send_pieces(s);
+	if (!rc)
+		rc = peer_settle(s->peer, &s->out);
+	progress_sent(s->progress, &before, &s->out.stats);
+	if (!rc)
+		pace(s);
+	return rc;
 }
 
 int sender_round(struct sender *s)
 {
-	struct migrate_send_stats before = s->out.stats;
 	struct migrate_params params = progress_params(s->progress);
-	struct feed_piece piece;
+	uint64_t begin_ns = clock_now_ns(), waited_ns = 0;
 	int rc = outlet_open(&s->out, s->peer->ch, &params.send, s->peer->err);
 
 	if (rc)
 		return rc;
 	s->idle_ns = 0;
 	s->pages = s->zero_pages = 0;
-	pace(s);
-	while ((rc = feed_take(s->feed, &piece, s->peer->err)) > 0) {
-		rc = send_piece(s, &piece);
-		if (rc)
-			return rc;
+	s->times = (struct migrate_times){ .scan_ns = 0 };
+	if (s->packer)
+		waited_ns = packer_wait_ns(s->packer);
+	rc = send_all(s);
+	if (s->packer) {
+		s->idle_ns = packer_idle_ns(s->packer);
+		s->times.wait_ns = packer_wait_ns(s->packer) - waited_ns;
 	}
-	if (!rc)
-		rc = flush(s);
-	if (!rc)
-		rc = peer_settle(s->peer, &s->out);
-	progress_sent(s->progress, &before, &s->out.stats);
-	if (!rc)
-		pace(s);
+	progress_times(s->progress, &s->times, clock_now_ns() - begin_ns);
 	return rc;
 }

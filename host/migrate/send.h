@@ -8,6 +8,7 @@
 
 #include "migrate/batch.h"
 #include "migrate/feed.h"
+#include "migrate/pack.h"
 #include "migrate/outlet.h"
 #include "migrate/peer.h"
 #include "migrate/progress.h"
@@ -25,6 +26,8 @@ struct sender {
 	/* Of this round and connection. */
 	uint64_t idle_ns; /* finding zero pages: no transfer */
 	uint64_t pages, zero_pages;
+	struct migrate_times times;
+	struct packer *packer; /* NULL: nothing is compressed */
 	struct outlet out;
 	struct batch batch;
 };
@@ -33,6 +36,13 @@ struct sender {
 int sender_init(struct sender *s, struct feed *feed, struct peer *peer,
 		struct progress *progress);
 void sender_exit(struct sender *s);
+
+/* From now on its pages go through @pool, if there is one. 0 or -ENOMEM. */
+int sender_compress(struct sender *s, struct compress *pool,
+		    enum wire_kind kind, unsigned int max_pages);
+
+/* Sends the batch, if there is anything in it. 0 or -errno of the peer. */
+int sender_flush(struct sender *s);
 
 /**
  * sender_round() - send pieces of the feed until there are no more.

@@ -38,6 +38,7 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 		goto err_free;
 	feed_init(&src->feed, ops, vm, &src->memory);
 	lanes_init(&src->lanes, &src->feed, &src->progress);
+	pools_init(&src->pools);
 	src->channels.nr = 1;
 	rc = sender_init(&src->sender, &src->feed, &src->peer, &src->progress);
 	if (rc)
@@ -46,6 +47,7 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 	return 0;
 
 err_memory:
+	pools_exit(&src->pools);
 	lanes_close(&src->lanes);
 	feed_exit(&src->feed);
 	memory_exit(&src->memory);
@@ -61,6 +63,7 @@ void migrate_source_destroy(struct migrate_source *src)
 		return;
 	lanes_close(&src->lanes);
 	sender_exit(&src->sender);
+	pools_exit(&src->pools);
 	feed_exit(&src->feed);
 	memory_exit(&src->memory);
 	progress_exit(&src->progress);
@@ -97,6 +100,7 @@ static int say_hello(struct migrate_source *src, uint64_t session)
 	memory_describe(&src->memory, &hello);
 	hello.nr_channels = src->channels.nr;
 	hello.session = session;
+	hello.packed = pools_kind(src->compress.codec);
 	rc = peer_send(&src->peer, WIRE_HELLO, table,
 		       wire_put_hello(table, &hello));
 	if (!rc && !src->peer.ch->one_way)
@@ -123,6 +127,8 @@ static int set_up(struct migrate_source *src)
 	uint64_t session = 0;
 	int rc = several ? new_session(&session) : 0;
 
+	if (!rc)
+		rc = source_set_up_compression(src);
 	if (!rc)
 		rc = say_hello(src, session);
 	if (!rc && several)
@@ -201,9 +207,11 @@ int source_send_round(struct migrate_source *src, bool final)
 	};
 	int rc;
 
+	source_compression_begin(src);
 	rc = peer_send_round(&src->peer, WIRE_ROUND_BEGIN, &round);
 	if (!rc)
 		rc = send_pages(src, &round);
+	source_compression_end(src);
 	if (rc)
 		return rc;
 	done = progress_round_end(&src->progress);
@@ -225,7 +233,7 @@ static bool judge(struct migrate_source *src)
 			   (src->lanes.nr + 1);
 	uint64_t dirty = memory_count(&src->memory);
 	struct policy_input in = {
-		.remaining_bytes = dirty * WIRE_PAGE_BYTES,
+		.remaining_bytes = dirty * source_page_bytes(src, &round),
 		.fixed_ns = src->fixed_ns,
 		.limit_ns = progress_params(&src->progress).downtime_limit_ns,
 	};
@@ -314,6 +322,7 @@ int migrate_source_run(struct migrate_source *src)
 		src->ops->log_stop(src->vm);
 	lanes_close(&src->lanes);
 	lanes_init(&src->lanes, &src->feed, &src->progress);
+	pools_close(&src->pools);
 	return rc;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A source, as its two files see it: source.c (life) and switchover.c. */
+/* A source, as its files see it: source.c (life), switchover.c and
+ * source_compress.c. */
 #ifndef VMFERRY_MIGRATE_SOURCE_PRIV_H
 #define VMFERRY_MIGRATE_SOURCE_PRIV_H
 
 #include "migrate/lanes.h"
 #include "migrate/memory.h"
 #include "migrate/peer.h"
+#include "migrate/pools.h"
 #include "migrate/progress.h"
 #include "migrate/send.h"
 
@@ -19,6 +21,9 @@ struct migrate_source {
 	struct sender sender;
 	struct migrate_channels channels;
 	struct lanes lanes; /* all channels but the first */
+	struct migrate_compress compress;
+	struct pools pools; /* none = not compressed */
+	struct compress_stats before; /* the round */
 	struct error err;
 	bool logging;
 	bool paused; /* by us */
@@ -34,6 +39,16 @@ int source_blame_vm(struct migrate_source *src, int rc, const char *what);
 
 /* One pass over the dirty pages. Not acknowledged if @final. */
 int source_send_round(struct migrate_source *src, bool final);
+
+/* The workers, if any, and the first channel's way through them. */
+int source_set_up_compression(struct migrate_source *src);
+/* Around the pages of a round: what the workers do in it. */
+void source_compression_begin(struct migrate_source *src);
+void source_compression_end(struct migrate_source *src);
+/* What a dirty page will take on the wire: its own size, unless it is
+ * compressed. */
+uint64_t source_page_bytes(struct migrate_source *src,
+			   const struct migrate_round *round);
 
 /* ORs the log of all regions into the bitmaps. */
 int source_fetch_dirty(struct migrate_source *src);

@@ -38,6 +38,9 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 	pthread_mutex_init(&tgt->memory_lock, NULL);
 	progress_init(&tgt->progress, ch, false, observer);
 	receivers_init(&tgt->receivers, tgt);
+	pools_init(&tgt->pools);
+	tgt->compress = (struct migrate_compress){ .nr_threads = 2 };
+	tgt->packed = WIRE_RAW;
 	*ret_target = tgt;
 	return 0;
 }
@@ -47,6 +50,8 @@ void migrate_target_destroy(struct migrate_target *tgt)
 	if (!tgt)
 		return;
 	receivers_close(&tgt->receivers);
+	unpack_exit(&tgt->in.unpack);
+	pools_exit(&tgt->pools);
 	progress_exit(&tgt->progress);
 	pthread_mutex_destroy(&tgt->memory_lock);
 	memory_exit(&tgt->memory);
@@ -59,10 +64,44 @@ void migrate_target_set_channels(struct migrate_target *tgt,
 	tgt->channels = *channels;
 }
 
+void migrate_target_set_compress(struct migrate_target *tgt,
+				 const struct migrate_compress *how)
+{
+	tgt->compress = *how;
+}
+
+void migrate_target_compress_stats(struct migrate_target *tgt,
+				   struct compress_stats *ret_stats)
+{
+	pools_stats(&tgt->pools, ret_stats);
+}
+
 static int enter(struct migrate_target *tgt, enum migrate_phase phase)
 {
 	tgt->in.peer.during = migrate_phase_name(phase);
 	return progress_phase(&tgt->progress, phase);
+}
+
+/* For pages that @hello says may come compressed. */
+static int start_unpacking(struct migrate_target *tgt,
+			   const struct wire_hello *hello)
+{
+	struct migrate_compress how = tgt->compress;
+	int rc;
+
+	if (hello->packed <= WIRE_RAW)
+		return 0;
+	how.codec = pools_codec(hello->packed);
+	how.max_pages = WIRE_MAX_PACKED_PAGES;
+	/* What has come in waits; it is not dropped. */
+	how.wait = true;
+	rc = pools_open(&tgt->pools, &how, CODEC_DECOMPRESS, hello->nr_channels,
+			0, tgt->in.peer.err);
+	if (rc)
+		return rc;
+	tgt->packed = hello->packed;
+	tgt->in.unpack.pool = pools_get(&tgt->pools, 0);
+	return 0;
 }
 
 static int on_hello(struct migrate_target *tgt, const struct wire_header *h)
@@ -78,6 +117,8 @@ static int on_hello(struct migrate_target *tgt, const struct wire_header *h)
 			       "the source wants %u channels, this target "
 			       "takes %u",
 			       hello.nr_channels, tgt->channels.nr);
+	if (!rc)
+		rc = start_unpacking(tgt, &hello);
 	if (!rc)
 		rc = peer_send_u64(p, WIRE_ACCEPT, 0);
 	if (rc)
@@ -121,6 +162,8 @@ static int on_round_end(struct migrate_target *tgt, const struct wire_header *h)
 	struct wire_round round;
 	int rc = wire_parse_round(p->table, h->table_bytes, &round, p->err);
 
+	if (!rc)
+		rc = intake_finish(&tgt->in);
 	if (!rc)
 		rc = receivers_close_round(&tgt->receivers, &tgt->in.round,
 					   p->err);
@@ -287,6 +330,8 @@ int migrate_target_run(struct migrate_target *tgt, bool autostart)
 	progress_end(&tgt->progress, rc, tgt->err.text);
 	receivers_close(&tgt->receivers);
 	receivers_init(&tgt->receivers, tgt);
+	unpack_exit(&tgt->in.unpack);
+	pools_close(&tgt->pools);
 	return rc;
 }
 

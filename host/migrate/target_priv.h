@@ -5,6 +5,7 @@
 
 #include "migrate/intake.h"
 #include "migrate/memory.h"
+#include "migrate/pools.h"
 #include "migrate/progress.h"
 #include "migrate/receivers.h"
 
@@ -27,6 +28,9 @@ struct migrate_target {
 	struct intake in; /* the first connection */
 	struct migrate_channels channels;
 	struct receivers receivers; /* the others */
+	struct migrate_compress compress;
+	struct pools pools; /* unpack what the source packed */
+	enum wire_kind packed; /* what it may send; WIRE_RAW = nothing */
 	struct progress progress;
 	struct error err;
 	enum target_stage stage;

@@ -34,8 +34,12 @@
  * A round has ended when its ROUND_END has come on all of them: only then it
  * is acknowledged, and only then does the next one begin. All numbers are little-endian.
  * The header's check covers header and table; the state has a checksum of its
- * own; page payloads have none, since the guest may change them while they are
- * sent.
+ * own; raw pages have none, since the guest may change them while they are sent.
+ *
+ * A run of up to 16 pages may travel as one string of bytes that a codec made
+ * of them (codec.h: each has a checksum of its content). Which one is said in
+ * HELLO, so that a target that cannot read it refuses; no other may come. Such
+ * a string is shorter than its pages; a page comes at most once in a round.
  */
 #ifndef VMFERRY_MIGRATE_WIRE_H
 #define VMFERRY_MIGRATE_WIRE_H
@@ -52,6 +56,8 @@
 #define WIRE_MAX_RUNS 1024u
 /* Pages with a payload that one batch may carry: 2 MiB. */
 #define WIRE_MAX_BATCH_PAGES 512u
+/* Pages of a run that a codec packed. */
+#define WIRE_MAX_PACKED_PAGES 16u
 #define WIRE_MAX_STATE_BYTES (64u << 20)
 #define WIRE_MAX_TEXT_BYTES 240u
 
@@ -74,8 +80,18 @@ enum wire_type {
 	WIRE_NR_TYPES,
 };
 
-/* How the pages of a run travel; 2.. are kept for deflate, zstd, lz4, delta. */
-enum wire_kind { WIRE_ZERO = 0, WIRE_RAW = 1 };
+/* How the pages of a run travel; 5 is kept for delta. */
+enum wire_kind {
+	WIRE_ZERO = 0,
+	WIRE_RAW = 1,
+	WIRE_DEFLATE = 2, /* zlib's format */
+	WIRE_ZSTD = 3,
+	WIRE_LZ4 = 4,
+	WIRE_NR_KINDS,
+};
+
+/* HELLO: pages of that kind may come, WIRE_DEFLATE... */
+#define WIRE_FEATURE(kind) (1u << (kind))
 
 /* ---- as it lies on the wire: every field little-endian ------------------- */
 
@@ -94,7 +110,7 @@ struct wire_hello_le {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t page_bytes;
-	uint64_t flags; /* features; none yet: 0 */
+	uint64_t flags; /* WIRE_FEATURE(), one at most */
 	uint32_t nr_regions;
 	uint32_t nr_channels; /* connections, this one included */
 	uint64_t session; /* what the others show; 0 = there are none */
@@ -134,7 +150,7 @@ struct wire_run_le {
 	uint64_t gfn;
 	uint32_t count; /* pages, at least 1 */
 	uint32_t kind;
-	uint32_t stored_bytes; /* of the payload */
+	uint32_t stored_bytes; /* of the payload; packed: fewer than raw */
 	uint32_t reserved; /* 0 */
 };
 _Static_assert(sizeof(struct wire_run_le) == 24, "wire");
@@ -175,6 +191,7 @@ struct wire_region {
 struct wire_hello {
 	unsigned int nr_channels; /* 1..MIGRATE_MAX_CHANNELS */
 	uint64_t session; /* 0 exactly if there is one channel */
+	enum wire_kind packed; /* what may come; WIRE_RAW: nothing packed */
 	unsigned int nr_regions;
 	struct wire_region region[MIGRATE_MAX_REGIONS];
 };
@@ -184,6 +201,7 @@ struct wire_run {
 	uint32_t count;
 	enum wire_kind kind;
 	unsigned int region; /* the one that holds all of the run */
+	uint32_t stored_bytes;
 };
 
 struct wire_round {
@@ -209,8 +227,12 @@ size_t wire_put_memory(void *table, const struct migrate_region *regions,
 		       uint32_t handed);
 size_t wire_put_u64(void *table, uint64_t value);
 size_t wire_put_text(void *table, const char *text);
+/* WIRE_ZERO or WIRE_RAW. */
 void wire_put_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
 		  enum wire_kind kind);
+/* The others. */
+void wire_put_packed_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
+			 enum wire_kind kind, uint32_t stored_bytes);
 
 /*
  * The parsers distrust every byte. They return 0, or -EPROTO with a sentence
@@ -250,13 +272,16 @@ void wire_parse_text(const void *table, size_t bytes,
  * wire_parse_runs() - the table of a batch.
  * @regions: @nr_regions of them, sorted and disjoint.
  * @payload_bytes: from the header; the runs must add up to it.
+ * @packed: the kind that HELLO announced; WIRE_RAW = none.
  * @ret_runs: room for WIRE_MAX_RUNS; holds anything on failure.
  *
- * Each run lies in one region, and they ascend: no page comes twice.
+ * Each run lies in one region, and they ascend: no page comes twice. At most
+ * WIRE_MAX_BATCH_PAGES of them have a payload.
  */
 int wire_parse_runs(const void *table, size_t bytes, uint64_t payload_bytes,
 		    const struct migrate_region *regions,
-		    unsigned int nr_regions, struct wire_run *ret_runs,
-		    unsigned int *ret_nr_runs, struct error *err);
+		    unsigned int nr_regions, enum wire_kind packed,
+		    struct wire_run *ret_runs, unsigned int *ret_nr_runs,
+		    struct error *err);
 
 #endif

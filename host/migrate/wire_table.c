@@ -24,6 +24,8 @@ size_t wire_put_hello(void *table, const struct wire_hello *hello)
 	uint8_t *at = table;
 	unsigned int i;
 
+	if (hello->packed > WIRE_RAW)
+		le.flags = htole64(WIRE_FEATURE(hello->packed));
 	memcpy(at, &le, sizeof(le));
 	at += sizeof(le);
 	for (i = 0; i < hello->nr_regions; i++) {
@@ -55,6 +57,19 @@ static int check_channels(const struct wire_hello_le *le, struct error *err)
 			 nr, le->session ? "a" : "no");
 }
 
+/* Return: the one packed kind; WIRE_RAW: none; WIRE_NR_KINDS: not that. */
+static enum wire_kind packed_kind(const struct wire_hello_le *le)
+{
+	unsigned int kind;
+
+	if (!le->flags)
+		return WIRE_RAW;
+	for (kind = WIRE_DEFLATE; kind < WIRE_NR_KINDS; kind++)
+		if (le64toh(le->flags) == WIRE_FEATURE(kind))
+			break;
+	return kind;
+}
+
 static int check_hello(const struct wire_hello_le *le, size_t bytes,
 		       struct error *err)
 {
@@ -73,7 +88,7 @@ static int check_hello(const struct wire_hello_le *le, size_t bytes,
 				 "the source sends pages of %" PRIu32
 				 " bytes, not %u",
 				 le32toh(le->page_bytes), WIRE_PAGE_BYTES);
-	if (le64toh(le->flags) || le->reserved)
+	if (packed_kind(le) == WIRE_NR_KINDS || le->reserved)
 		return error_set(err, -EPROTO,
 				 "the source asks for features that this "
 				 "target lacks: 0x%" PRIx64,
@@ -108,6 +123,7 @@ int wire_parse_hello(const void *table, size_t bytes,
 	memset(ret_hello, 0, sizeof(*ret_hello));
 	ret_hello->nr_channels = le32toh(le.nr_channels);
 	ret_hello->session = le64toh(le.session);
+	ret_hello->packed = packed_kind(&le);
 	ret_hello->nr_regions = le32toh(le.nr_regions);
 	for (i = 0; i < ret_hello->nr_regions; i++, at += sizeof(region)) {
 		memcpy(&region, at, sizeof(region));

@@ -33,6 +33,8 @@ static const struct command_help help = {
 		"  vmferry migrate --hops 10 --workload rate=100M\n"
 		"  vmferry migrate --repeat 10 --ab '--downtime-limit 50ms "
 		"--backing memfd'\n"
+		"  vmferry migrate --compress zstd --compress-threads 4 "
+		"--channels 2\n"
 		"  vmferry migrate --for 1h --hops 5 --workload rate=100M\n"
 		"  vmferry migrate --source-qmp /run/a.qmp --target-qmp "
 		"/run/b.qmp\n"
@@ -40,13 +42,10 @@ static const struct command_help help = {
 		"/run/b.com1 --workload rate=50M",
 };
 
-static const struct option_spec *const tables[] = { machine_options,
-						    common_options,
-						    migrate_options,
-						    link_options,
-						    send_options,
-						    attach_options,
-						    NULL };
+static const struct option_spec *const tables[] = {
+	machine_options,  common_options, migrate_options, link_options,
+	migrate_compress_options, send_options, attach_options, NULL
+};
 
 static json_t *params(const struct migrate_session *m)
 {

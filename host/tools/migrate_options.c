@@ -40,6 +40,10 @@ const struct option_spec migrate_options[] = {
 	{ "idle", OPTION_FLAG, AT(idle), "",
 	  "stop the workload before the migration: a guest at rest", 0, 0,
 	  NULL },
+	{ "predict", OPTION_FLAG, AT(predict), "",
+	  "first watch the guest for a second and predict rounds,\n"
+	  "total and downtime with each codec; score it afterwards",
+	  0, 0, NULL },
 	{ "after", OPTION_TIME, AT(after_ns), "TIME",
 	  "workload after it (default 1s)", 0, 0, NULL },
 	{ "timeout", OPTION_TIME, AT(timeout_ns), "TIME",
@@ -132,6 +136,7 @@ void migrate_defaults(struct migrate_settings *s)
 		.hops = 1,
 		.channels = 1,
 	};
+	migrate_compress_defaults(&s->compress);
 	common_init(&s->common);
 }
 
@@ -222,6 +227,34 @@ static bool by_handover(const struct migrate_settings *s)
 	return !strcmp(transports[s->transport], "memfd");
 }
 
+/* One request of QEMU's is a page; multifd's stream runs on over pages, about
+ * as if they were one. */
+static int resolve_predict(struct migrate_settings *s, struct run_settings *run,
+			   struct error *err)
+{
+	bool qemu = run->kind == DRIVE_QEMU;
+	const struct drive_compress *c = &run->compress;
+
+	if (!s->predict)
+		return 0;
+	if (!strcmp(run->transport, "memfd") || !strcmp(run->transport, "file"))
+		return error_set(err, -EINVAL,
+				 "--predict is of a migration over a socket, "
+				 "not of --transport %s",
+				 run->transport);
+	s->meter = (struct predict_meter_ctx){
+		.qemu = qemu,
+		.codec = c->codec,
+		.level = c->level,
+		.batch_pages = !qemu && c->codec	  ? c->batch_pages
+			       : qemu && s->channels == 1 ? 1
+							  : PREDICT_RUN_PAGES,
+	};
+	run->predict =
+		(struct predict_meter){ predict_meter_measure, &s->meter };
+	return 0;
+}
+
 /* Of a UNIX socket the kernel counts no bytes. */
 static const char *transport(const struct migrate_settings *s,
 			     const struct run_settings *run)
@@ -309,7 +342,11 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	run->transport = transport(s, run);
 	rc = resolve_file(s, run, err);
 	if (!rc)
+		rc = migrate_compress_resolve(&s->compress, run, err);
+	if (!rc)
 		rc = send_resolve(&s->send, run, err);
+	if (!rc)
+		rc = resolve_predict(s, run, err);
 	if (!rc)
 		rc = agree_on_inline(s, run, err);
 	if (rc)
@@ -343,8 +380,10 @@ json_t *migrate_params(const struct migrate_settings *s,
 			    json_real((double)run->downtime_limit_ns / 1e6));
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "compress", migrate_compress_params(run));
 	json_object_set_new(o, "send", send_params(&run->send));
 	json_object_set_new(o, "idle", json_boolean(run->idle));
+	json_object_set_new(o, "predict", json_boolean(s->predict));
 	json_object_set_new(o, "before_ms",
 			    json_real((double)run->warmup_ns / 1e6));
 	json_object_set_new(o, "after_ms",

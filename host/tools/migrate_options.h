@@ -11,7 +11,9 @@
 #include "drive/run.h"
 #include "tools/attach_options.h"
 #include "tools/common.h"
+#include "tools/migrate_compress.h"
 #include "tools/options.h"
+#include "tools/predict_meter.h"
 #include "tools/send_options.h"
 
 struct migrate_settings {
@@ -23,7 +25,10 @@ struct migrate_settings {
 	uint64_t for_ns; /* 0 = no soak */
 	uint64_t heartbeat_ns, tsc_shift_ns;
 	bool idle;
+	bool predict;
+	struct predict_meter_ctx meter;
 	uint64_t channels;
+	struct compress_choice compress;
 	struct send_choice send;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */

@@ -12,6 +12,7 @@
 #include "tools/interrupt.h"
 #include "tools/migrate_bundle.h"
 #include "tools/migrate_judge.h"
+#include "tools/predict_report.h"
 #include "tools/sample_json.h"
 #include "tools/tools.h"
 #include "tools/words.h"
@@ -66,6 +67,19 @@ static void on_progress(void *ctx, const struct run_progress *progress)
 	snprintf(stage + n, sizeof(stage) - (size_t)n, ": %s", p.stage);
 	p.stage = stage;
 	common_show_progress((void *)s, &p);
+}
+
+/* Before it happens, or it were none. */
+static void on_predicted(void *ctx, const struct prediction *p)
+{
+	const struct migrate_session *m = ctx;
+	const struct common_settings *common = &m->variant[m->which].s.common;
+
+	common_clear_progress(common);
+	if (migrate_session_is_long(m))
+		return;
+	predict_print(p, common_out(common));
+	fflush(common_out(common));
 }
 
 static void explain_hop(const struct run_hop *hop, struct result *result)
@@ -220,6 +234,7 @@ static int prepare(struct migrate_session *m, unsigned int which,
 		v->run.attach.source_qmp ? interrupt_pending : NULL;
 	v->run.progress = on_progress;
 	v->run.progress_ctx = m;
+	v->run.predicted = on_predicted;
 	return common_kernel(&v->s.common, v->dir, v->kernel, &v->run.kernel,
 			     err);
 }

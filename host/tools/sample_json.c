@@ -8,6 +8,7 @@
 
 #include "drive/guest_account.h"
 #include "drive/vantage.h"
+#include "tools/predict_report.h"
 #include "tools/sample_memory.h"
 #include "tools/sample_time.h"
 #include "tools/send_options.h"
@@ -25,6 +26,8 @@ const char *const sample_figures[] = {
 	"wire_bytes",
 	"cpu_s.source",
 	"cpu_s.target",
+	"busy_ratio",
+	"compression.wire_ratio",
 	"dirty_rate.before_bytes_per_s",
 	"dirty_rate.during_bytes_per_s",
 	"dirty_rate.after_bytes_per_s",
@@ -100,8 +103,15 @@ static json_t *vantage(const struct run_settings *settings,
 		if (vantage_disagreement(&v[i], settings, text, sizeof(text)))
 			json_array_append_new(lines, json_string(text));
 	}
+	if (vantage_busy(s, text, sizeof(text)))
+		json_array_append_new(lines, json_string(text));
 	set(o, "disagreements", lines);
 	return o;
+}
+
+static void set_list(json_t *object, const char *key, json_t *list)
+{
+	set(object, key, list ? json_incref(list) : json_null());
 }
 
 static json_t *cpu(const struct run_sample *s)
@@ -110,8 +120,8 @@ static json_t *cpu(const struct run_sample *s)
 
 	set_number(o, "source", s->source_cpu_s);
 	set_number(o, "target", s->target_cpu_s);
-	set(o, "compress", json_null());
-	set(o, "decompress", json_null());
+	set_list(o, "compress", s->compression.compress_cpu_s);
+	set_list(o, "decompress", s->compression.decompress_cpu_s);
 	set(o, "source_threads", threads(&s->source_threads));
 	set(o, "target_threads", threads(&s->target_threads));
 	return o;
@@ -300,7 +310,9 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "rounds", json_incref(s->rounds));
 	set(o, "cpu_s", cpu(s));
 	set(o, "send", send_sample(s));
-	set(o, "busy_ratio", json_null());
+	set_number(o, "busy_ratio", s->compression.busy_ratio);
+	set_list(o, "compression", s->compression.report);
+	set_list(o, "submitter", s->compression.submitter);
 	set(o, "dirty_rate", dirty_rate(s));
 	set(o, "waterfall", waterfall(s));
 	set(o, "tsc_ran_during_stop",
@@ -313,6 +325,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "vantage", vantage(settings, s, result));
 	set(o, "vmm_reported",
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());
+	set(o, "prediction", predict_json(s, result));
 	set(o, "sabotage", sabotage(settings, s));
 	set(o, "source_after", source_after(&s->source));
 	if (s->avx_left_out)

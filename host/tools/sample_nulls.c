@@ -112,6 +112,10 @@ static void explain_rounds(json_t *rounds, struct result *result)
 		{ "rounds.zero_pages", silent, 0 },
 		{ "rounds.wire_bytes", "see wire_bytes", 0 },
 		{ "rounds.dirty_pages_after", silent, 0 },
+		{ "rounds.compressed_pages", silent, 0 },
+		{ "rounds.busy_pages", silent, 0 },
+		{ "rounds.busy_ratio", "no page was to be compressed in it",
+		  0 },
 	};
 	json_t *round;
 	size_t i, k;
@@ -122,6 +126,35 @@ static void explain_rounds(json_t *rounds, struct result *result)
 				    round, strchr(keys[k].key, '.') + 1)))
 				result_warn_null(result, keys[k].key,
 						 keys[k].reason);
+}
+
+static void explain_compression(json_t *o, bool qemu, struct result *result)
+{
+	static const struct {
+		const char *key, *qemu, *mini;
+	} keys[] = {
+		{ "busy_ratio", "see vmm_reported.compression",
+		  "nothing was compressed" },
+		{ "compression", "see vmm_reported.compression",
+		  "nothing was compressed" },
+		{ "compression.codec_ratio", "",
+		  "no page became smaller by it" },
+		{ "compression.wire_ratio", "", "no round was sent" },
+		{ "compression.decompress", "",
+		  "the target was gone before it could be asked" },
+		{ "submitter", "this VMM does not say",
+		  "the migration did not begin" },
+		{ "cpu_s.compress", "see cpu_s.source_threads",
+		  "nothing was compressed" },
+		{ "cpu_s.decompress", "see cpu_s.target_threads",
+		  "nothing was compressed" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_is_null(at(o, keys[i].key)))
+			result_warn_null(result, keys[i].key,
+					 qemu ? keys[i].qemu : keys[i].mini);
 }
 
 static void explain_attached(const struct run_settings *set_,
@@ -161,16 +194,7 @@ static void explain_special(const struct run_settings *set_,
 	if (!workload_target_bytes_per_s(&set_->workload, set_->nr_vcpus))
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
-	result_warn_null(result, "busy_ratio",
-			 qemu ? "compression threads are not told apart: see "
-				"cpu_s.source_threads"
-			      : "nothing was compressed");
-	result_warn_null(result, "cpu_s.compress",
-			 qemu ? "see cpu_s.source_threads"
-			      : "nothing was compressed");
-	result_warn_null(result, "cpu_s.decompress",
-			 qemu ? "see cpu_s.target_threads"
-			      : "nothing was compressed");
+	explain_compression(o, qemu, result);
 	if (set_->attach.source_qmp)
 		explain_attached(set_, result);
 	else if (isnan(s->target_start_ms))

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "drive/vantage.h"
 #include "report/table.h"
+#include "tools/predict_report.h"
 #include "tools/sample_time.h"
 
 static void time_pair(struct table *t, const char *key, double ms,
@@ -270,6 +271,8 @@ static void print_vantage(const struct run_settings *set,
 	for (i = 0; i < VANTAGE_NR; i++)
 		if (vantage_disagreement(&v[i], set, text, sizeof(text)))
 			fprintf(f, "  %s\n", text);
+	if (vantage_busy(s, text, sizeof(text)))
+		fprintf(f, "  %s\n", text);
 }
 
 void sample_print(const struct run_settings *settings,
@@ -289,6 +292,7 @@ void sample_print(const struct run_settings *settings,
 	print_bytes(settings, s, f);
 	if (s->completed)
 		print_vantage(settings, s, f);
+	predict_print_score(s, f);
 	print_integrity(s, f);
 	sample_time_print(settings, s, f);
 	print_sabotage(settings, s, f);

@@ -22,10 +22,12 @@
 #include "stream.h"
 
 #define MAX_RECORDS 512
+#define NR_PACKED 3u
 
 struct fuzz {
 	uint64_t random;
 	struct tape said, answered;
+	struct tape packed[NR_PACKED];
 	uint64_t rounds, survived;
 };
 
@@ -209,6 +211,43 @@ static void fuzz_target(struct fuzz *f)
 	tape_exit(&bad);
 }
 
+/* One for each format of packed pages. */
+static void record_packed(struct fuzz *f)
+{
+	static const enum codec_id codec[NR_PACKED] = { CODEC_ZLIB, CODEC_ZSTD,
+							CODEC_LZ4 };
+	struct tape answered;
+	size_t i;
+
+	for (i = 0; i < NR_PACKED; i++) {
+		const struct migrate_compress how = {
+			.codec = codec[i],
+			.level = 1,
+			.nr_threads = 1,
+			.wait = true,
+			.max_pages = 4,
+		};
+
+		stream_record_compressed(&how, &f->packed[i], &answered);
+		tape_exit(&answered);
+	}
+}
+
+/* Packed pages have nothing above them that would find the damage: it is the
+ * codecs that must. */
+static void fuzz_packed(struct fuzz *f)
+{
+	struct tape bad = damaged(f, &f->packed[f->rounds % NR_PACKED]);
+	uint64_t times = below(f, 4);
+	struct fake_vm vm;
+
+	while (bad.bytes && times--)
+		damage(f, bad.data + below(f, bad.bytes), 1);
+	f->survived += !stream_play_target(&bad, &vm);
+	fake_vm_exit(&vm);
+	tape_exit(&bad);
+}
+
 static void fuzz_source(struct fuzz *f)
 {
 	struct tape bad = damaged(f, &f->answered);
@@ -258,7 +297,8 @@ static void fuzz_parsers(struct fuzz *f)
 	memset(table, 0, bytes);
 	for (i = 0; i < 1 + bytes / 8; i++)
 		damage(f, table, bytes);
-	if (!wire_parse_runs(table, bytes, nasty(f), regions, 3, runs, &nr,
+	if (!wire_parse_runs(table, bytes, nasty(f), regions, 3,
+			     WIRE_RAW + (unsigned int)below(f, 4), runs, &nr,
 			     &err))
 		check_runs(runs, nr, regions);
 	if (!wire_parse_hello(table, bytes, &hello, &err))
@@ -297,10 +337,12 @@ int main(int argc, char **argv)
 	printf("seed %llu\n", (unsigned long long)f.random);
 	fflush(stdout);
 	stream_record(&f.said, &f.answered);
+	record_packed(&f);
 	while (clock_now_ns() < end_ns) {
 		int i;
 
 		fuzz_target(&f);
+		fuzz_packed(&f);
 		fuzz_source(&f);
 		fuzz_file(&f);
 		for (i = 0; i < 100; i++)
@@ -309,6 +351,8 @@ int main(int argc, char **argv)
 	}
 	printf("%llu rounds, %llu streams came through as right\n",
 	       (unsigned long long)f.rounds, (unsigned long long)f.survived);
+	for (size_t i = 0; i < NR_PACKED; i++)
+		tape_exit(&f.packed[i]);
 	tape_exit(&f.said);
 	tape_exit(&f.answered);
 	return 0;

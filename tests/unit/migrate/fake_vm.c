@@ -63,9 +63,9 @@ void fake_vm_exit(struct fake_vm *vm)
 	pthread_mutex_destroy(&vm->lock);
 }
 
-static void fill_page(uint8_t *page, uint64_t random)
+static void fill_page(uint8_t *page, uint64_t random, bool dull)
 {
-	uint64_t i, word;
+	uint64_t i, word = 0;
 
 	if (random % 4 == 0) {
 		memset(page, 0, FAKE_PAGE);
@@ -75,7 +75,8 @@ static void fill_page(uint8_t *page, uint64_t random)
 		return;
 	}
 	for (i = 0; i < FAKE_PAGE; i += 8) {
-		word = fake_random(&random);
+		if (!dull || i % 64 == 0)
+			word = fake_random(&random);
 		memcpy(page + i, &word, 8);
 	}
 }
@@ -89,7 +90,7 @@ void fake_vm_fill(struct fake_vm *vm, uint64_t seed)
 	for (i = 0; i < vm->nr_regions; i++)
 		for (page = 0; page < nr_pages(vm, i); page++)
 			fill_page(vm->region[i].hva + page * FAKE_PAGE,
-				  fake_random(&seed));
+				  fake_random(&seed), vm->dull);
 	for (i = 0; i < sizeof(vm->state); i++)
 		vm->state[i] = (uint8_t)fake_random(&seed);
 	vm->state_bytes = sizeof(vm->state);
@@ -106,7 +107,7 @@ static void write_locked(struct fake_vm *vm, uint64_t random)
 		return;
 	if (vm->logging)
 		bitmap_set(vm->log[i], page);
-	fill_page(vm->region[i].hva + page * FAKE_PAGE, random);
+	fill_page(vm->region[i].hva + page * FAKE_PAGE, random, vm->dull);
 }
 
 void fake_vm_write(struct fake_vm *vm, uint64_t random)

@@ -39,6 +39,7 @@ struct fake_vm {
 	uint64_t seed;
 	unsigned int writes_per_touch;
 	unsigned int writes_left;
+	bool dull; /* pages that compress: each word eight times over */
 	uint8_t state[3000];
 	size_t state_bytes;
 	bool loaded;

@@ -142,6 +142,7 @@ void session_create(struct session *s)
 					       &s->cut.base, &s->params,
 					       s->source_observer, &s->source),
 			 0);
+	migrate_source_set_compress(s->source, &s->compress);
 	assert_int_equal(migrate_target_create(&fake_vm_ops, &s->to, s->b,
 					       s->target_observer, &s->target),
 			 0);

@@ -33,6 +33,7 @@ struct session {
 	struct channel *a, *b; /* the memory channel */
 	struct cut_channel cut; /* around a: what the source uses */
 	struct migrate_params params;
+	struct migrate_compress compress; /* codec 0 = none */
 	const struct migrate_observer *source_observer;
 	const struct migrate_observer *target_observer;
 	struct migrate_source *source;

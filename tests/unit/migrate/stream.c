@@ -52,7 +52,8 @@ struct tape tape_copy(const struct tape *t)
 	return copy;
 }
 
-void stream_record(struct tape *ret_said, struct tape *ret_answered)
+static void record(const struct migrate_compress *how, struct tape *ret_said,
+		   struct tape *ret_answered)
 {
 	struct cut_channel back;
 	struct session s;
@@ -60,6 +61,11 @@ void stream_record(struct tape *ret_said, struct tape *ret_answered)
 	tape_init(ret_said);
 	tape_init(ret_answered);
 	session_init(&s, stream_pages, 3, 4711);
+	if (how) {
+		s.compress = *how;
+		s.from.dull = true;
+		fake_vm_fill(&s.from, 4711);
+	}
 	script(&s.from);
 	s.params.downtime_limit_ns = 0;
 	cut_channel_init(&back, s.b);
@@ -74,6 +80,17 @@ void stream_record(struct tape *ret_said, struct tape *ret_answered)
 	ret_said->bytes = s.cut.out;
 	ret_answered->bytes = back.out;
 	session_exit(&s);
+}
+
+void stream_record(struct tape *ret_said, struct tape *ret_answered)
+{
+	record(NULL, ret_said, ret_answered);
+}
+
+void stream_record_compressed(const struct migrate_compress *how,
+			      struct tape *ret_said, struct tape *ret_answered)
+{
+	record(how, ret_said, ret_answered);
 }
 
 size_t tape_split(const struct tape *t, struct record_at *ret_records,

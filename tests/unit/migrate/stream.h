@@ -23,6 +23,9 @@ void stream_vm_init(struct fake_vm *vm);
 
 /* One migration of it: what the source says, and what the target answers. */
 void stream_record(struct tape *ret_said, struct tape *ret_answered);
+/* The same machine with pages that compress. */
+void stream_record_compressed(const struct migrate_compress *how,
+			      struct tape *ret_said, struct tape *ret_answered);
 void tape_exit(struct tape *t);
 struct tape tape_copy(const struct tape *t);
 

@@ -57,6 +57,36 @@ static void test_bandwidth(void **state)
 	assert_int_equal(policy_bandwidth(0, UINT64_MAX, 1), UINT64_MAX);
 }
 
+/* What a page takes: wire bytes against wire bytes. */
+static void test_page_bytes(void **state)
+{
+	static const struct {
+		uint64_t previous, wire_bytes, pages, expected;
+	} rows[] = {
+		{ 0, 1000 * 1024, 1000, 1024 },
+		/* A round that tells is believed, up and down. */
+		{ 4096, 1000 * 1024, 1000, 1024 },
+		{ 100, 1000 * 1024, 1000, 1024 },
+		/* One that does not, only upwards. */
+		{ 2048, 10 * 1024, 10, 2048 },
+		{ 512, 10 * 1024, 10, 1024 },
+		/* Nothing sent: as before, or the worst. */
+		{ 777, 500, 0, 777 },
+		{ 0, 500, 0, 4096 },
+		/* Headers are not the page's. */
+		{ 0, 4200 * 1000, 1000, 4096 },
+		{ 0, 5, 1000, 1 },
+		{ 0, UINT64_MAX, 1, 4096 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(policy_page_bytes(rows[i].previous,
+						   rows[i].wire_bytes,
+						   rows[i].pages),
+				 rows[i].expected);
+}
+
 static void test_mul_div(void **state)
 {
 	assert_int_equal(policy_mul_div(UINT64_MAX, 10, 20), UINT64_MAX / 2);
@@ -126,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_page_bytes),
 		cmocka_unit_test(test_mul_div),
 		cmocka_unit_test(test_limiter),
 		cmocka_unit_test(test_limiter_change),

@@ -153,26 +153,67 @@ static const struct run_row run_rows[] = {
 	{ { { 5, 1, 0, 0, 0 }, { 4, 1, 0, 0, 0 } }, 2, 0, -EPROTO },
 };
 
-static void test_runs(void **state)
+struct packed_row {
+	enum wire_kind announced;
+	struct run_row row;
+};
+
+static const struct packed_row packed_rows[] = {
+	/* announced, up to 16 pages, smaller than they are */
+	{ WIRE_DEFLATE, { { { 0, 16, 2, 1, 0 } }, 1, 1, 0 } },
+	{ WIRE_ZSTD, { { { 0, 1, 3, P - 1, 0 } }, 1, P - 1, 0 } },
+	{ WIRE_LZ4,
+	  { { { 0, 2, 4, 2 * P - 1, 0 }, { 2, 1, 1, P, 0 } },
+	    2,
+	    3 * P - 1,
+	    0 } },
+	{ WIRE_RAW, { { { 0, 16, 2, 1, 0 } }, 1, 1, -EPROTO } },
+	{ WIRE_ZSTD, { { { 0, 16, 2, 1, 0 } }, 1, 1, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 17, 2, 1, 0 } }, 1, 1, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 0, 2, 1, 0 } }, 1, 1, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 2, 0, 0 } }, 1, 0, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 2, P, 0 } }, 1, P, -EPROTO } },
+	{ WIRE_DEFLATE,
+	  { { { 0, 1, 2, UINT32_MAX, 0 } }, 1, UINT32_MAX, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 2, 9, 0 } }, 1, 10, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 2, 9, 1 } }, 1, 9, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 5, 9, 0 } }, 1, 9, -EPROTO } },
+	/* across regions, which a packed run would write to as one */
+	{ WIRE_DEFLATE, { { { 159, 2, 2, 9, 0 } }, 1, 9, -EPROTO } },
+	/* more pages than a batch has, small as they are */
+	{ WIRE_DEFLATE,
+	  { { { 0x100000, 512, 1, 512 * P, 0 }, { 0x100200, 1, 2, 1, 0 } },
+	    2,
+	    512 * P + 1,
+	    -EPROTO } },
+};
+
+static void check_runs(const struct run_row *row, enum wire_kind packed,
+		       size_t number)
 {
 	struct wire_run runs[WIRE_MAX_RUNS];
+	struct error err = { "" };
 	unsigned int nr;
+	int rc = wire_parse_runs(row->run, row->nr * sizeof(row->run[0]),
+				 row->payload_bytes, regions, 3, packed, runs,
+				 &nr, &err);
+
+	if (rc != row->rc)
+		print_message("row %zu\n", number);
+	assert_int_equal(rc, row->rc);
+	assert_int_equal(!rc, !err.text[0]);
+	if (!rc)
+		assert_int_equal(nr, row->nr);
+}
+
+static void test_runs(void **state)
+{
 	size_t i;
 
-	for (i = 0; i < sizeof(run_rows) / sizeof(run_rows[0]); i++) {
-		const struct run_row *row = &run_rows[i];
-		struct error err = { "" };
-		int rc = wire_parse_runs(
-			row->run, row->nr * sizeof(row->run[0]),
-			row->payload_bytes, regions, 3, runs, &nr, &err);
-
-		if (rc != row->rc)
-			print_message("row %zu\n", i);
-		assert_int_equal(rc, row->rc);
-		assert_int_equal(!rc, !err.text[0]);
-		if (!rc)
-			assert_int_equal(nr, row->nr);
-	}
+	for (i = 0; i < sizeof(run_rows) / sizeof(run_rows[0]); i++)
+		check_runs(&run_rows[i], WIRE_RAW, i);
+	for (i = 0; i < sizeof(packed_rows) / sizeof(packed_rows[0]); i++)
+		check_runs(&packed_rows[i].row, packed_rows[i].announced, i);
 }
 
 struct hello {
@@ -210,13 +251,46 @@ static void test_hello(void **state)
 	for (bit = 0; bit < sizeof(good.le) * 8; bit++) {
 		bad = good;
 		((uint8_t *)&bad)[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(parse_hello(&bad, bytes), -EPROTO);
+		/* Three of them are features. */
+		assert_int_equal(parse_hello(&bad, bytes),
+				 bad.le.flags && bad.le.flags <= 16 &&
+						 bad.le.flags >= 4
+					 ? 0
+					 : -EPROTO);
 	}
 	assert_int_equal(parse_hello(&good, bytes - 16), -EPROTO);
 	assert_int_equal(parse_hello(&good, 8), -EPROTO);
 	bad = good;
 	bad.le.nr_regions = htole32(0x10000002);
 	assert_int_equal(parse_hello(&bad, bytes), -EPROTO);
+}
+
+/* One codec, or none. */
+static void test_features(void **state)
+{
+	struct wire_hello shape = {
+		.nr_channels = 1,
+		.nr_regions = 1,
+		.region = { { 0, P } },
+	};
+	struct wire_hello back;
+	struct hello h;
+	unsigned int kind;
+	size_t bytes;
+
+	for (kind = WIRE_RAW; kind < WIRE_NR_KINDS; kind++) {
+		shape.packed = kind;
+		bytes = wire_put_hello(&h, &shape);
+		assert_int_equal(wire_parse_hello(&h, bytes, &back, NULL), 0);
+		assert_int_equal(back.packed, kind);
+	}
+	h.le.flags =
+		htole64(WIRE_FEATURE(WIRE_DEFLATE) | WIRE_FEATURE(WIRE_LZ4));
+	assert_int_equal(parse_hello(&h, bytes), -EPROTO);
+	h.le.flags = htole64(WIRE_FEATURE(WIRE_RAW));
+	assert_int_equal(parse_hello(&h, bytes), -EPROTO);
+	h.le.flags = htole64(1ull << 32);
+	assert_int_equal(parse_hello(&h, bytes), -EPROTO);
 }
 
 static void test_version_is_named(void **state)
@@ -269,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_version_is_named),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_round_flags),

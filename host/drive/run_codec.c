@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* How the two QEMUs of a run compress. */
+#include "drive/run_internal.h"
+
+int run_choose_codec(struct run *r, struct error *err)
+{
+	const struct drive_compress *c = &r->set->compress;
+	int rc;
+
+	if (r->set->kind != DRIVE_QEMU || !c->codec)
+		return 0;
+	rc = compress_qemu_check(c, err);
+	if (!rc)
+		rc = compress_qemu_probe(c, r->set->nr_channels, &r->source,
+					 &r->target, &r->codec, err);
+	if (!rc && r->out)
+		r->out->qemu_method = r->codec.method;
+	return rc;
+}
