@@ -4,6 +4,8 @@
 
 #include "kern/console.h"
 #include "kern/control.h"
+#include "lib/string.h"
+#include "lib/words.h"
 #include "x86/cpu.h"
 #include "x86/tsc.h"
 
@@ -11,6 +13,7 @@
 #define HV_HAS_REF_COUNT (1u << 1)
 #define MSR_HV_REF_COUNT 0x40000020u
 #define MSR_TSC_ADJUST 0x3bu
+#define CLOCK_MAX_MS 3600000u
 
 static uint64_t next = UINT64_MAX; /* as told, with the shift */
 
@@ -46,7 +49,9 @@ void heartbeat_set(uint64_t ms)
 	next = ms ? told_tsc() + l->period_ticks : UINT64_MAX;
 }
 
-bool heartbeat_shift(uint64_t ms)
+/* Return: true if the TSC itself moved; where it cannot be written, what the
+ * heartbeat takes for it does. */
+static bool shift_tsc(uint64_t ms)
 {
 	uint64_t ticks = mul_div(ms, tsc_hz(), 1000), before = rdtsc(), adjust;
 
@@ -97,4 +102,22 @@ void heartbeat_poll(void)
 uint64_t heartbeat_next(void)
 {
 	return next == UINT64_MAX ? next : next - log_area()->shift_ticks;
+}
+
+bool heartbeat_command(const char *key, const char *value)
+{
+	bool shift = string_equal(key, "tsc_shift");
+	uint64_t ms;
+
+	if (!shift && !string_equal(key, "heartbeat"))
+		return false;
+	if (!words_time(value, &ms) || ms > CLOCK_MAX_MS) {
+		console_print("error %s=%s does not fit", key, value);
+	} else if (shift) {
+		console_print("ok moved=%s", shift_tsc(ms) ? "tsc" : "reading");
+	} else {
+		heartbeat_set(ms);
+		console_print("ok heartbeat_ms=%lu", ms);
+	}
+	return true;
 }

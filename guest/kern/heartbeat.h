@@ -10,12 +10,12 @@
 void heartbeat_set(uint64_t ms);
 
 /**
- * heartbeat_shift() - move the TSC ahead by @ms: sabotage.
+ * heartbeat_command() - set heartbeat=TIME or, for sabotage, tsc_shift=TIME.
  *
- * Return: true if the TSC itself moved; where it cannot be written, what the
- * heartbeat takes for it does.
+ * The latter moves the TSC ahead, or what the heartbeat takes for it. The reply
+ * is printed. Return: false if @key is neither of the two.
  */
-bool heartbeat_shift(uint64_t ms);
+bool heartbeat_command(const char *key, const char *value);
 
 /* Do what is due. Context: the first vCPU's loop. */
 void heartbeat_poll(void);

@@ -18,7 +18,6 @@
 #define CYCLES_ROUNDS 1000u
 #define BENCH_MS 500u
 #define BENCH_MAX_MS 60000u
-#define CLOCK_MAX_MS 3600000u
 
 static struct {
 	struct work_options defaults;
@@ -108,33 +107,13 @@ static void cmd_stop(char *words)
 		      steps);
 }
 
-/* Return: false if it is neither of the two. */
-static bool set_clock(const char *key, const char *value)
-{
-	bool shift = string_equal(key, "tsc_shift");
-	uint64_t ms;
-
-	if (!shift && !string_equal(key, "heartbeat"))
-		return false;
-	if (!words_time(value, &ms) || ms > CLOCK_MAX_MS) {
-		console_print("error %s=%s does not fit", key, value);
-	} else if (shift) {
-		console_print("ok moved=%s",
-			      heartbeat_shift(ms) ? "tsc" : "reading");
-	} else {
-		heartbeat_set(ms);
-		console_print("ok heartbeat_ms=%lu", ms);
-	}
-	return true;
-}
-
 static void cmd_set(char *words)
 {
 	struct work_options options = shell.defaults;
 	char *key = words_next(&words);
 	char *value = key ? words_value(key) : NULL;
 
-	if (value && set_clock(key, value))
+	if (value && heartbeat_command(key, value))
 		return;
 	if (!value || !string_equal(key, "rate") || words_next(&words)) {
 		console_print(
