@@ -43,8 +43,8 @@ static const struct command_help help = {
 };
 
 static const struct option_spec *const tables[] = {
-	machine_options,  common_options, migrate_options, link_options,
-	migrate_compress_options, send_options, attach_options, NULL
+	machine_options,	  common_options, migrate_options, link_options,
+	migrate_compress_options, send_options,	  attach_options,  NULL
 };
 
 static json_t *params(const struct migrate_session *m)
