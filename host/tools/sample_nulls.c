@@ -195,6 +195,11 @@ static void explain_special(const struct run_settings *set_,
 		result_warn_null(result, "dirty_rate.target_bytes_per_s",
 				 "rate=0 is as fast as it goes");
 	explain_compression(o, qemu, result);
+	if (!s->prediction)
+		result_warn_null(result, "prediction",
+				 set_->predict.measure
+					 ? "it did not come to watch the guest"
+					 : "nobody asked: --predict");
 	if (set_->attach.source_qmp)
 		explain_attached(set_, result);
 	else if (isnan(s->target_start_ms))
