@@ -58,11 +58,11 @@ void batch_add(struct batch *b, unsigned int region, uint64_t gfn,
 
 void batch_add_packed(struct batch *b, unsigned int region, uint64_t gfn,
 		      uint32_t count, enum wire_kind kind, const void *data,
-		      uint32_t bytes)
+		      uint32_t bytes, uint32_t check)
 {
 	/* Never part of a longer run: it is unpacked as one. */
 	wire_put_packed_run(&b->head.runs[b->nr_runs++], gfn, count, kind,
-			    bytes);
+			    bytes, check);
 	b->region = region;
 	b->gfn = gfn;
 	b->count = count;

@@ -42,12 +42,13 @@ void batch_add(struct batch *b, unsigned int region, uint64_t gfn,
 /**
  * batch_add_packed() - a run that a codec packed.
  * @data: @bytes of it, until the batch is sent.
+ * @check: codec_check() of them.
  *
  * As batch_add(); there must be room for all of its pages.
  */
 void batch_add_packed(struct batch *b, unsigned int region, uint64_t gfn,
 		      uint32_t count, enum wire_kind kind, const void *data,
-		      uint32_t bytes);
+		      uint32_t bytes, uint32_t check);
 
 /* Those with a payload, packed ones too. */
 static inline uint64_t batch_raw_pages(const struct batch *b)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "migrate/codec_ops.h"
 
@@ -109,6 +110,11 @@ int codec_decompress(struct codec_context *x, const void *from, size_t bytes,
 	if (!bytes || bytes > codec_bound(x->codec, x->max_bytes))
 		return -EPROTO;
 	return x->codec->ops->decompress(x->state, from, bytes, to, to_bytes);
+}
+
+uint32_t codec_check(const void *packed, size_t bytes)
+{
+	return (uint32_t)XXH3_64bits(packed, bytes);
 }
 
 bool codec_probe(struct codec_context *x, const void *from, size_t bytes)

@@ -7,7 +7,8 @@
  * is found here and does not become a guest's memory, as far as it goes:
  *
  *   zlib         zlib's own format, RFC 1950 (Adler-32, which is weak: one
- *                flipped bit in 10000 of a page of text goes unnoticed)
+ *                flipped bit in 10000 of a page of text goes unnoticed; see
+ *                codec_check())
  *   libdeflate   the same format, by another encoder and decoder: what either
  *                of the two wrote, the other one reads
  *   zstd         one frame, RFC 8878, with its checksum (XXH64, 4 bytes)
@@ -117,6 +118,17 @@ int codec_compress(struct codec_context *context, const void *from,
  */
 int codec_decompress(struct codec_context *context, const void *from,
 		     size_t bytes, void *to, size_t to_bytes);
+
+/**
+ * codec_check() - of a packed string, to be sent beside it.
+ *
+ * What the formats have does not find all damage: Adler-32 lets some through.
+ * And a decoder need not run over what is damaged. Packed bytes do not change
+ * while they are sent (the pages may), so they can have one.
+ *
+ * Return: the low half of XXH3_64bits() of them.
+ */
+uint32_t codec_check(const void *packed, size_t bytes);
 
 /**
  * codec_probe() - would trying to compress this be a waste?

@@ -124,6 +124,7 @@ struct compress_job {
 	 * until the result is collected. */
 	const void *packed;
 	size_t packed_bytes;
+	uint32_t check; /* that codec_check() must have of it */
 };
 
 struct compress_result {
@@ -137,7 +138,11 @@ struct compress_result {
 	 */
 	const void *packed;
 	size_t packed_bytes;
-	int rc; /* CODEC_DECOMPRESS: 0 or -EPROTO; else 0 */
+	uint32_t
+		check; /* CODEC_COMPRESS: codec_check() of it; else the job's */
+	/* CODEC_DECOMPRESS: 0; -EBADMSG: the check is not that of the bytes,
+	 * which no decoder was shown; -EPROTO: nor are they the pages. Else 0. */
+	int rc;
 	unsigned int buffer; /* the engine's */
 };
 

@@ -169,7 +169,9 @@ static struct ring_worker *find_awake(struct compress *c, struct ring *r)
 			nr_awake++;
 			if (request_ring_has_room(&own->requests))
 				return own;
-		} else if (!sleeper) {
+		} else if (!sleeper && request_ring_has_room(&own->requests)) {
+			/* It is not always empty: one that is about to sleep
+			 * may not have seen what came meanwhile. */
 			sleeper = own;
 		}
 	}
@@ -264,6 +266,8 @@ static int ring_submit(struct compress *c, const struct request *request)
 			return -EBUSY;
 		wait_for_room(c, r);
 	}
+	/* Else one request would be lost, and another one served twice. */
+	assert(request_ring_has_room(&own->requests));
 	request_ring_put(&own->requests, request);
 	r->submitted++;
 	if (is_asleep(own))

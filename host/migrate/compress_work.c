@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a worker does with a request, whatever engine brought it. */
+#include <errno.h>
 #include <string.h>
 
 #include "migrate/compress_priv.h"
@@ -35,6 +36,8 @@ static void pack(struct worker *w, const struct request *request,
 	}
 	result->packed = to;
 	result->packed_bytes = packed;
+	/* Here it is in the cache, and no thread waits for it. */
+	result->check = codec_check(to, packed);
 	tally_add(&w->in_bytes, bytes);
 	tally_add(&w->out_bytes, packed);
 }
@@ -46,9 +49,14 @@ static void unpack(struct worker *w, const struct request *request,
 
 	result->packed = request->job.packed;
 	result->packed_bytes = request->job.packed_bytes;
-	result->rc = codec_decompress(w->codec, request->job.packed,
-				      request->job.packed_bytes,
-				      request->job.pages, bytes);
+	result->check = request->job.check;
+	if (codec_check(request->job.packed, request->job.packed_bytes) !=
+	    request->job.check)
+		result->rc = -EBADMSG;
+	else
+		result->rc = codec_decompress(w->codec, request->job.packed,
+					      request->job.packed_bytes,
+					      request->job.pages, bytes);
 	tally_add(&w->in_bytes, request->job.packed_bytes);
 	if (!result->rc)
 		tally_add(&w->out_bytes, bytes);

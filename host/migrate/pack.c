@@ -17,7 +17,7 @@
 struct item {
 	uint64_t gfn;
 	uint32_t count;
-	uint32_t bytes; /* of a packed one */
+	uint32_t bytes, check; /* of a packed one */
 	enum wire_kind kind;
 	unsigned int region;
 	const uint8_t *data; /* NULL: zeros */
@@ -107,7 +107,8 @@ static void put_item(struct batch *b, const struct item *item)
 
 	if (item->kind > WIRE_RAW) {
 		batch_add_packed(b, item->region, item->gfn, item->count,
-				 item->kind, item->data, item->bytes);
+				 item->kind, item->data, item->bytes,
+				 item->check);
 		return;
 	}
 	for (i = 0; i < item->count; i++)
@@ -222,6 +223,7 @@ static int add_result(struct packer *p, const struct compress_result *r)
 			     &(struct item){ .gfn = gfn,
 					     .count = r->nr_pages,
 					     .bytes = (uint32_t)r->packed_bytes,
+					     .check = r->check,
 					     .kind = p->kind,
 					     .region = region,
 					     .data = r->packed });

@@ -22,10 +22,12 @@ static int take(struct unpacker *u, const struct compress_result *r,
 	compress_release(u->pool, r);
 	if (!r->rc)
 		return 0;
-	return error_set(err, r->rc,
+	return error_set(err, -EPROTO,
 			 "%u compressed pages from gfn 0x%" PRIx64
-			 " on are damaged: they do not decompress",
-			 r->nr_pages, r->tag >> 1);
+			 " on are damaged: %s",
+			 r->nr_pages, r->tag >> 1,
+			 r->rc == -EBADMSG ? "their checksum is wrong"
+					   : "they do not decompress");
 }
 
 /* Until buffer @which is free. */
@@ -89,6 +91,7 @@ int unpack_run(struct unpacker *u, const struct wire_run *run, uint8_t *hva,
 		.nr_pages = run->count,
 		.packed = packed,
 		.packed_bytes = run->stored_bytes,
+		.check = run->check,
 	};
 	struct compress_result result;
 	int rc = 0, taken;

@@ -44,7 +44,7 @@ int unpack_run(struct unpacker *u, const struct wire_run *run, uint8_t *hva,
 	       const uint8_t *packed, struct error *err);
 
 /* Waits for all. Return: 0, or -EPROTO with a sentence: some of it was not
- * what a codec makes of so many pages. */
+ * what the source packed, or not what a codec makes of so many pages. */
 int unpack_finish(struct unpacker *u, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of a migration stream, version 2. Pure: no I/O, no state.
+ * The bytes of a migration stream, version 3. Pure: no I/O, no state.
  *
  * A stream is a sequence of records in each direction. A record is a header of
  * 32 bytes, a table, and for two types a payload:
@@ -37,9 +37,10 @@
  * own; raw pages have none, since the guest may change them while they are sent.
  *
  * A run of up to 16 pages may travel as one string of bytes that a codec made
- * of them (codec.h: each has a checksum of its content). Which one is said in
- * HELLO, so that a target that cannot read it refuses; no other may come. Such
- * a string is shorter than its pages; a page comes at most once in a round.
+ * of them. Which codec is said in HELLO, so that a target that cannot read it
+ * refuses; no other may come. Such a string is shorter than its pages, and does
+ * not change while it is sent: so it has a check, which is in the table. A page
+ * comes at most once in a round.
  */
 #ifndef VMFERRY_MIGRATE_WIRE_H
 #define VMFERRY_MIGRATE_WIRE_H
@@ -50,7 +51,7 @@
 #include "base/error.h"
 #include "migrate/vm_ops.h"
 
-#define WIRE_VERSION 2u
+#define WIRE_VERSION 3u
 #define WIRE_PAGE_BYTES 4096u
 #define WIRE_HEADER_BYTES 32u
 #define WIRE_MAX_RUNS 1024u
@@ -151,7 +152,7 @@ struct wire_run_le {
 	uint32_t count; /* pages, at least 1 */
 	uint32_t kind;
 	uint32_t stored_bytes; /* of the payload; packed: fewer than raw */
-	uint32_t reserved; /* 0 */
+	uint32_t check; /* packed: codec_check() of the payload; else 0 */
 };
 _Static_assert(sizeof(struct wire_run_le) == 24, "wire");
 
@@ -202,6 +203,7 @@ struct wire_run {
 	enum wire_kind kind;
 	unsigned int region; /* the one that holds all of the run */
 	uint32_t stored_bytes;
+	uint32_t check; /* of a packed one's payload: to be verified */
 };
 
 struct wire_round {
@@ -232,7 +234,8 @@ void wire_put_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
 		  enum wire_kind kind);
 /* The others. */
 void wire_put_packed_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
-			 enum wire_kind kind, uint32_t stored_bytes);
+			 enum wire_kind kind, uint32_t stored_bytes,
+			 uint32_t check);
 
 /*
  * The parsers distrust every byte. They return 0, or -EPROTO with a sentence

@@ -21,13 +21,15 @@ void wire_put_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
 }
 
 void wire_put_packed_run(struct wire_run_le *le, uint64_t gfn, uint32_t count,
-			 enum wire_kind kind, uint32_t stored_bytes)
+			 enum wire_kind kind, uint32_t stored_bytes,
+			 uint32_t check)
 {
 	*le = (struct wire_run_le){
 		.gfn = htole64(gfn),
 		.count = htole32(count),
 		.kind = htole32(kind),
 		.stored_bytes = htole32(stored_bytes),
+		.check = htole32(check),
 	};
 }
 
@@ -80,7 +82,12 @@ static int check_kind(const struct wire_run_le *le, enum wire_kind packed,
 				 "a batch holds compressed pages of kind "
 				 "%" PRIu32 ", which was not announced",
 				 kind);
-	if (sizes_fit(le) && !le->reserved)
+	if (kind <= WIRE_RAW && le->check)
+		return error_set(err, -EPROTO,
+				 "a batch holds pages that are not compressed, "
+				 "gfn 0x%" PRIx64 ", with a checksum",
+				 le64toh(le->gfn));
+	if (sizes_fit(le))
 		return 0;
 	return error_set(err, -EPROTO,
 			 "a batch claims %" PRIu32 " bytes for %" PRIu32
@@ -113,6 +120,7 @@ static int parse_run(const struct wire_run_le *le,
 		.kind = le32toh(le->kind),
 		.region = region,
 		.stored_bytes = le32toh(le->stored_bytes),
+		.check = le32toh(le->check),
 	};
 	return 0;
 }

@@ -4,6 +4,8 @@
  *
  *	peer forward LISTEN CONNECT	stands for ssh -L: carries each connection
  *					to another address; until it is killed
+ *	peer flip LISTEN CONNECT AT	the same; flips a bit of byte AT of those
+ *					that who connected sends
  *	peer hold ADDRESS		connects and stays; until it is killed
  *	peer ask ADDRESS LINE...	sends each line, prints its answer: the
  *					first line that is a QMP return or error,
@@ -11,19 +13,29 @@
  */
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/address.h"
 
-/* Return: may more come? */
-static bool carry(int from, int to)
+#define NOWHERE UINT64_MAX
+
+/* @flip: bytes to come before the one that is damaged.
+ * Return: may more come? */
+static bool carry(int from, int to, uint64_t *flip)
 {
 	char buf[65536];
 	ssize_t n = read(from, buf, sizeof(buf)), done = 0, sent;
 
+	if (*flip != NOWHERE && n > 0) {
+		if (*flip < (uint64_t)n)
+			buf[*flip] ^= 1;
+		*flip = *flip < (uint64_t)n ? NOWHERE : *flip - (uint64_t)n;
+	}
 	while (n > 0 && done < n) {
 		sent = send(to, buf + done, (size_t)(n - done), MSG_NOSIGNAL);
 		if (sent <= 0)
@@ -33,8 +45,9 @@ static bool carry(int from, int to)
 	return n > 0;
 }
 
-static void carry_all(int a, int b)
+static void carry_all(int a, int b, uint64_t flip)
 {
+	uint64_t never = NOWHERE;
 	struct pollfd pfd[] = {
 		{ .fd = a, .events = POLLIN },
 		{ .fd = b, .events = POLLIN },
@@ -43,20 +56,21 @@ static void carry_all(int a, int b)
 
 	while (on && poll(pfd, 2, -1) > 0) {
 		if (pfd[0].revents)
-			on = carry(a, b);
+			on = carry(a, b, &flip);
 		if (on && pfd[1].revents)
-			on = carry(b, a);
+			on = carry(b, a, &never);
 	}
 }
 
-static int forward(const char *from, const char *to, struct error *err)
+static int forward(const char *from, const char *to, uint64_t flip,
+		   struct error *err)
 {
 	int listen_fd, here, there, rc;
 
 	rc = address_listen(from, &listen_fd, err);
 	while (!rc && !address_accept(listen_fd, -1, &here, err)) {
 		if (!address_connect(to, &there, err)) {
-			carry_all(here, there);
+			carry_all(here, there, flip);
 			close(there);
 		}
 		close(here);
@@ -98,7 +112,10 @@ int main(int argc, char **argv)
 	int fd, rc = 2;
 
 	if (argc == 4 && !strcmp(argv[1], "forward"))
-		rc = forward(argv[2], argv[3], &err);
+		rc = forward(argv[2], argv[3], NOWHERE, &err);
+	else if (argc == 5 && !strcmp(argv[1], "flip"))
+		rc = forward(argv[2], argv[3], strtoull(argv[4], NULL, 10),
+			     &err);
 	else if (argc == 3 && !strcmp(argv[1], "hold"))
 		rc = address_connect(argv[2], &fd, &err) ? 1 : pause();
 	else if (argc > 3 && !strcmp(argv[1], "ask"))

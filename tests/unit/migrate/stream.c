@@ -10,9 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "migrate/codec.h"
 #include "session.h"
 
 #define TAPE_ROOM ((size_t)4 << 20)
+#define TAPE_MAX_RECORDS 512
 
 static const unsigned int stream_pages[] = { 40, 70, 9 };
 
@@ -126,6 +128,43 @@ bool tape_reseal(struct tape *t, size_t offset, uint32_t sequence)
 	wire_seal(&copy, t->data + offset + sizeof(copy));
 	memcpy(le, &copy, sizeof(copy));
 	return true;
+}
+
+/* @at: of the table; @payload: behind it. Both lie within the tape. */
+static void recheck_runs(struct tape *t, size_t at, size_t payload, size_t end)
+{
+	size_t table_end = payload;
+	struct wire_run_le run;
+
+	for (; at + sizeof(run) <= table_end; at += sizeof(run)) {
+		memcpy(&run, t->data + at, sizeof(run));
+		if (le32toh(run.stored_bytes) > end - payload)
+			return;
+		if (le32toh(run.kind) > WIRE_RAW) {
+			run.check = htole32(codec_check(
+				t->data + payload, le32toh(run.stored_bytes)));
+			memcpy(t->data + at, &run, sizeof(run));
+		}
+		payload += le32toh(run.stored_bytes);
+	}
+}
+
+void tape_recheck(struct tape *t)
+{
+	struct record_at record[TAPE_MAX_RECORDS];
+	size_t nr = tape_split(t, record, TAPE_MAX_RECORDS), i;
+	struct wire_header_le le;
+
+	for (i = 0; i < nr; i++) {
+		size_t at = record[i].offset + sizeof(le);
+
+		memcpy(&le, t->data + record[i].offset, sizeof(le));
+		if (le32toh(le.type) != WIRE_RAM_BATCH)
+			continue;
+		recheck_runs(t, at, at + le32toh(le.table_bytes),
+			     record[i].offset + record[i].bytes);
+		tape_reseal(t, record[i].offset, le32toh(le.sequence));
+	}
 }
 
 /* Swallows what is written, answers from a tape when it is asked. */

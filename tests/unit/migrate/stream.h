@@ -35,6 +35,10 @@ size_t tape_split(const struct tape *t, struct record_at *ret_records,
 /* Makes number and check of the record right; false if it is no record. */
 bool tape_reseal(struct tape *t, size_t offset, uint32_t sequence);
 
+/* Makes the checks of all packed runs in it right: so that damage to what they
+ * cover reaches the codecs. */
+void tape_recheck(struct tape *t);
+
 /**
  * stream_play_target() - a fresh target hears @t and then the end.
  * @vm: fresh; looked at by the caller afterwards.

@@ -20,6 +20,7 @@ struct box {
 	unsigned int seen[NR_PAGES];
 	uint8_t *packed[NR_PAGES];
 	size_t packed_bytes[NR_PAGES];
+	uint32_t check[NR_PAGES];
 	unsigned int nr_pages[NR_PAGES];
 	int rc[NR_PAGES];
 	unsigned int nr_busy;
@@ -67,6 +68,8 @@ static void keep(struct box *b, const struct compress_result *r)
 	assert_non_null(b->packed[r->tag]);
 	memcpy(b->packed[r->tag], r->packed, r->packed_bytes);
 	b->packed_bytes[r->tag] = r->packed_bytes;
+	b->check[r->tag] = r->check;
+	assert_int_equal(r->check, codec_check(r->packed, r->packed_bytes));
 }
 
 static void collect(struct compress *c, struct box *b, bool wait)
@@ -115,8 +118,11 @@ static void unpack_one(struct compress *c, const struct compress_job *job,
 {
 	struct compress_result r;
 
-	while (compress_submit(c, job) == -EBUSY)
+	int taken;
+
+	while ((taken = compress_submit(c, job)) == -EBUSY)
 		sched_yield();
+	assert_int_equal(taken, 0);
 	while (compress_collect(c, &r, false))
 		rc[r.tag] = r.rc;
 }
@@ -128,6 +134,9 @@ static void unpack_all(struct compress_params *p, struct box *b)
 	unsigned int at;
 
 	p->direction = CODEC_DECOMPRESS;
+	/* What never comes back shows. */
+	for (at = 0; at < NR_PAGES; at++)
+		b->rc[at] = b->packed[at] ? -ENODATA : 0;
 	assert_int_equal(compress_create(p, &c, NULL), 0);
 	for (at = 0; at < NR_PAGES; at += p->max_pages) {
 		struct compress_job job = {
@@ -136,6 +145,7 @@ static void unpack_all(struct compress_params *p, struct box *b)
 			.nr_pages = p->max_pages,
 			.packed = b->packed[at],
 			.packed_bytes = b->packed_bytes[at],
+			.check = b->check[at],
 		};
 
 		if (b->packed[at])
@@ -315,10 +325,15 @@ static void test_damage(void **state)
 		p.engine = engine;
 		pack_all(&p, &b);
 		assert_non_null(b.packed[9]);
+		/* One that the check tells of, one that it does not. */
 		b.packed[9][b.packed_bytes[9] / 2] ^= 1;
+		b.packed[10][b.packed_bytes[10] / 2] ^= 0xff;
+		b.check[10] = codec_check(b.packed[10], b.packed_bytes[10]);
 		unpack_all(&p, &b);
 		for (i = 0; i < NR_PAGES; i++)
-			assert_int_equal(b.rc[i], i == 9 ? -EPROTO : 0);
+			assert_int_equal(b.rc[i], i == 9    ? -EBADMSG
+						  : i == 10 ? -EPROTO
+							    : 0);
 		box_exit(&b);
 	}
 }

@@ -147,6 +147,7 @@ static const struct run_row run_rows[] = {
 	{ { { 0, 1, 1, P, 0 } }, 1, 0, -EPROTO },
 	{ { { 0, 1, 1, P, 0 } }, 1, 2 * P, -EPROTO },
 	{ { { 0, 1, 1, P, 1 } }, 1, P, -EPROTO },
+	{ { { 0, 1, 0, 0, 1 } }, 1, 0, -EPROTO },
 	/* twice, or backwards */
 	{ { { 5, 1, 1, P, 0 }, { 5, 1, 0, 0, 0 } }, 2, P, -EPROTO },
 	{ { { 5, 4, 0, 0, 0 }, { 8, 1, 0, 0, 0 } }, 2, 0, -EPROTO },
@@ -176,7 +177,10 @@ static const struct packed_row packed_rows[] = {
 	{ WIRE_DEFLATE,
 	  { { { 0, 1, 2, UINT32_MAX, 0 } }, 1, UINT32_MAX, -EPROTO } },
 	{ WIRE_DEFLATE, { { { 0, 1, 2, 9, 0 } }, 1, 10, -EPROTO } },
-	{ WIRE_DEFLATE, { { { 0, 1, 2, 9, 1 } }, 1, 9, -EPROTO } },
+	/* any check, to be verified with the bytes; none of zeros */
+	{ WIRE_DEFLATE, { { { 0, 1, 2, 9, UINT32_MAX } }, 1, 9, 0 } },
+	{ WIRE_DEFLATE, { { { 0, 1, 1, P, 1 } }, 1, P, -EPROTO } },
+	{ WIRE_DEFLATE, { { { 0, 1, 0, 0, 1u << 31 } }, 1, 0, -EPROTO } },
 	{ WIRE_DEFLATE, { { { 0, 1, 5, 9, 0 } }, 1, 9, -EPROTO } },
 	/* across regions, which a packed run would write to as one */
 	{ WIRE_DEFLATE, { { { 159, 2, 2, 9, 0 } }, 1, 9, -EPROTO } },
