@@ -73,8 +73,8 @@ static int parse_level(const char *text, const char *codec, int min, int max,
 	return 0;
 }
 
-int migrate_compress_resolve(const struct compress_choice *c, struct run_settings *run,
-		     struct error *err)
+int migrate_compress_resolve(const struct compress_choice *c,
+			     struct run_settings *run, struct error *err)
 {
 	const struct codec *codec = codec_by_name(names[c->codec]);
 	int level;
