@@ -31,8 +31,8 @@ void migrate_compress_defaults(struct compress_choice *c);
  *
  * Return: 0 or -EINVAL with a sentence.
  */
-int migrate_compress_resolve(const struct compress_choice *c, struct run_settings *run,
-		     struct error *err);
+int migrate_compress_resolve(const struct compress_choice *c,
+			     struct run_settings *run, struct error *err);
 
 /* `params.compress` of the result: null without. */
 json_t *migrate_compress_params(const struct run_settings *run);
