@@ -45,6 +45,11 @@ void guest_clock_see(struct guest_clock *c, uint64_t tsc, uint64_t after_ns,
 	c->at_ns = by_ns;
 }
 
+uint64_t guest_clock_width_ns(const struct guest_clock *c)
+{
+	return c->at_ns ? (uint64_t)(c->high_ns - c->low_ns) : UINT64_MAX;
+}
+
 bool guest_clock_bounds(const struct guest_clock *c, uint64_t tsc,
 			uint64_t *ret_earliest_ns, uint64_t *ret_latest_ns)
 {

@@ -32,6 +32,9 @@ struct guest_clock {
 void guest_clock_see(struct guest_clock *c, uint64_t tsc, uint64_t after_ns,
 		     uint64_t by_ns);
 
+/* How far apart the bounds lie; UINT64_MAX while nothing is known. */
+uint64_t guest_clock_width_ns(const struct guest_clock *c);
+
 /* The host time of @tsc, its bounds; false while nothing is known of it. */
 bool guest_clock_bounds(const struct guest_clock *c, uint64_t tsc,
 			uint64_t *ret_earliest_ns, uint64_t *ret_latest_ns);

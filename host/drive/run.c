@@ -43,6 +43,9 @@ static int warm_up(struct run *r, struct error *err)
 	if (rc)
 		return error_set(err, rc, "cannot start the sampler: %s",
 				 strerror(-rc));
+	/* The close looks it begins with are not the migration's cost. */
+	while (!sampler_settled(r->sampler))
+		clock_sleep_until_ns(clock_now_ns() + NSEC_PER_MSEC);
 	return run_by_handover(r)
 		       ? drive_vm_sleep(&r->source,
 					clock_now_ns() + SEE_STEPS_NS, err)

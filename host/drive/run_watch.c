@@ -350,6 +350,8 @@ static int load_file(struct run *r, struct error *err)
 			clock_sleep_until_ns(clock_now_ns() + LOAD_PERIOD_NS);
 	}
 	look_at_threads(r, false);
+	/* The source was done when the file was: the migration is now. */
+	r->done_ns = clock_now_ns();
 	return rc;
 }
 
@@ -379,12 +381,10 @@ static int watch(struct run *r, struct error *err)
 		explain_failure(r);
 		return 0;
 	}
-	if (run_by_file(r)) {
+	if (run_by_file(r))
 		rc = load_file(r, err);
-		if (rc)
-			return rc;
-	}
-	rc = await_resume(r, err);
+	if (!rc)
+		rc = await_resume(r, err);
 	if (rc)
 		return rc;
 	return drive_vm_execute(&r->target, "query-migrate", NULL,

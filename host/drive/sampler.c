@@ -22,6 +22,8 @@ struct sampler {
 	atomic_bool stop;
 	atomic_bool hurry;
 	atomic_bool moved; /* see sampler_all_moved() */
+	atomic_bool settled; /* see sampler_settled() */
+	uint64_t start_ns;
 	struct guest_clock clock;
 	struct sampler_result result;
 	uint64_t began_ns; /* the last look; 0 = none */
@@ -127,11 +129,19 @@ static void look_at_all(struct sampler *s)
 	s->began_ns = began;
 }
 
+static bool is_settled(const struct sampler *s)
+{
+	return !s->clock.tsc_hz ||
+	       guest_clock_width_ns(&s->clock) <= SAMPLER_LEARNED_NS ||
+	       clock_now_ns() - s->start_ns > SAMPLER_LEARN_MAX_NS;
+}
+
 /* How long may the thread sleep? A vCPU that stands still, but for a pause of
  * its own, may be about to go on. */
 static uint64_t next_look_ns(struct sampler *s)
 {
-	bool hurry = atomic_load(&s->hurry) && !atomic_load(&s->moved);
+	bool hurry = (atomic_load(&s->hurry) && !atomic_load(&s->moved)) ||
+		     !atomic_load(&s->settled);
 	uint64_t now = clock_now_ns();
 	uint64_t next = now + (hurry ? SAMPLER_PERIOD_NS : SAMPLER_CALM_NS);
 	unsigned int i;
@@ -177,6 +187,8 @@ static void *watch(void *arg)
 		look_at_all(s);
 		look_at_all(s);
 		atomic_store(&s->moved, all_moved(&s->result));
+		if (!atomic_load(&s->settled))
+			atomic_store(&s->settled, is_settled(s));
 		doze(s, next_look_ns(s));
 	}
 	return NULL;
@@ -193,6 +205,7 @@ int sampler_start(const struct counters *source, const struct counters *target,
 	atomic_init(&s->source, source);
 	s->target = target;
 	s->clock.tsc_hz = tsc_hz;
+	s->start_ns = clock_now_ns();
 	s->result.nr_vcpus = source->nr_vcpus;
 	sem_init(&s->wake, 0, 0);
 	rc = -pthread_create(&s->thread, NULL, watch, s);
@@ -226,6 +239,11 @@ void sampler_hurry(struct sampler *s)
 {
 	atomic_store(&s->hurry, true);
 	sem_post(&s->wake);
+}
+
+bool sampler_settled(struct sampler *s)
+{
+	return atomic_load(&s->settled);
 }
 
 bool sampler_all_moved(struct sampler *s)

@@ -27,6 +27,15 @@
 #define SAMPLER_CALM_NS 5000000ull
 #define SAMPLER_PERIOD_NS 100000ull
 
+/*
+ * It begins with looks that close, to learn the guest's clock: a workload that
+ * pauses between bursts seldom makes a step while two calm looks follow each
+ * other closely, and a short migration has few of them. Until a stamp is known
+ * that well, or for that long: more than a pause.
+ */
+#define SAMPLER_LEARNED_NS 200000ull
+#define SAMPLER_LEARN_MAX_NS 30000000ull
+
 /* What the sampler saw of one vCPU. Times: CLOCK_MONOTONIC, 0 = never. */
 struct sampler_vcpu {
 	uint64_t steps; /* the source's counter, last */
@@ -83,6 +92,9 @@ int sampler_start(const struct counters *source, const struct counters *target,
  * Context: any thread; while no counter moves.
  */
 void sampler_replace_source(struct sampler *s, const struct counters *source);
+
+/* Has it learnt the guest's clock, or given up on it? */
+bool sampler_settled(struct sampler *s);
 
 /* The source stops: don't wait for the next look to find out. */
 void sampler_hurry(struct sampler *s);

@@ -4,16 +4,13 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd_message.h"
 #include "migrate/channel.h"
 
-union control {
-	struct cmsghdr head; /* for its alignment */
-	uint8_t bytes[CMSG_SPACE(CHANNEL_MAX_FDS * sizeof(int))];
-};
+_Static_assert(CHANNEL_MAX_FDS <= FD_MESSAGE_MAX, "they fit");
 
 static void count(uint64_t *counter)
 {
@@ -54,14 +51,8 @@ int socket_send_fds(int sock, const int *fds, unsigned int nr)
 {
 	uint8_t byte = 0;
 	struct iovec iov = { &byte, 1 };
-	union control control = { .bytes = { 0 } };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(nr * sizeof(int)),
-	};
-	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct fd_message with;
 	ssize_t n;
 
 	if (!nr || nr > CHANNEL_MAX_FDS)
@@ -69,54 +60,23 @@ int socket_send_fds(int sock, const int *fds, unsigned int nr)
 	/* TCP would take the byte and forget the rest. */
 	if (!is_unix(sock))
 		return -EOPNOTSUPP;
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(nr * sizeof(int));
-	memcpy(CMSG_DATA(head), fds, nr * sizeof(int));
+	fd_message_attach(&with, &msg, fds, nr);
 	do
 		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
 
-/* All that a message brought, as far as there is room. */
-static unsigned int take(struct msghdr *msg, int *fds, unsigned int room)
-{
-	unsigned int nr = 0;
-	struct cmsghdr *head;
-
-	for (head = CMSG_FIRSTHDR(msg); head; head = CMSG_NXTHDR(msg, head)) {
-		size_t bytes = head->cmsg_len - CMSG_LEN(0), i;
-		int fd;
-
-		if (head->cmsg_level != SOL_SOCKET ||
-		    head->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (i = 0; i + sizeof(fd) <= bytes; i += sizeof(fd)) {
-			memcpy(&fd, CMSG_DATA(head) + i, sizeof(fd));
-			if (nr < room)
-				fds[nr++] = fd;
-			else
-				close(fd);
-		}
-	}
-	return nr;
-}
-
 int socket_recv_fds(int sock, int *fds, unsigned int room, unsigned int *ret_nr)
 {
 	uint8_t byte;
 	struct iovec iov = { &byte, 1 };
-	union control control;
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct fd_message with;
 	unsigned int nr;
 	ssize_t n;
 
+	fd_message_expect(&with, &msg, CHANNEL_MAX_FDS);
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -124,7 +84,7 @@ int socket_recv_fds(int sock, int *fds, unsigned int room, unsigned int *ret_nr)
 		return -errno;
 	if (!n)
 		return -ENODATA;
-	nr = take(&msg, fds, room);
+	nr = fd_message_take(&msg, fds, room);
 	if (msg.msg_flags & MSG_CTRUNC) {
 		while (nr)
 			close(fds[--nr]);

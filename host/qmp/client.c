@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd_message.h"
 #include "qmp/client_priv.h"
 #include "qmp/message.h"
 
@@ -141,24 +142,13 @@ void qmp_client_destroy(struct qmp_client *c)
 /* The first byte carries @fd, if there is one (else -1). */
 static ssize_t send_part(int sock, const char *data, size_t bytes, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 			     .iov_len = bytes };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *h;
+	struct fd_message with;
 
-	if (fd >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.room);
-		h = CMSG_FIRSTHDR(&msg);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	}
+	if (fd >= 0)
+		fd_message_attach(&with, &msg, &fd, 1);
 	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

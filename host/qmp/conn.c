@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd_message.h"
+
 #define READ_BYTES 16384
 
 static void close_came(struct conn *c)
@@ -92,34 +94,25 @@ void conn_close(struct conn *c)
 /* New descriptors replace those that no getfd claimed. */
 static void receive_fds(struct conn *c, struct msghdr *msg)
 {
-	struct cmsghdr *h;
-	size_t nr;
+	int fds[QMP_MAX_FDS];
+	unsigned int nr = fd_message_take(msg, fds, QMP_MAX_FDS);
 
-	for (h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		close_came(c);
-		nr = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(c->came, CMSG_DATA(h), nr * sizeof(int));
-		c->nr_came = nr;
-	}
+	if (!nr)
+		return;
+	close_came(c);
+	memcpy(c->came, fds, nr * sizeof(int));
+	c->nr_came = nr;
 }
 
 static ssize_t receive(struct conn *c, char *data, size_t bytes)
 {
-	/* Holds QMP_MAX_FDS; the kernel closes what does not fit. */
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(QMP_MAX_FDS * sizeof(int))];
-	} control;
 	struct iovec iov = { .iov_base = data, .iov_len = bytes };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen =
-				      CMSG_LEN(QMP_MAX_FDS * sizeof(int)) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct fd_message with;
 	ssize_t n;
 
+	/* The kernel closes what does not fit. */
+	fd_message_expect(&with, &msg, QMP_MAX_FDS);
 	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n >= 0)
 		receive_fds(c, &msg);

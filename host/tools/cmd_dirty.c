@@ -11,6 +11,7 @@
 #include "tools/dirty_report.h"
 #include "tools/interrupt.h"
 #include "tools/tools.h"
+#include "tools/words.h"
 #include "vmm/vm.h"
 
 #define MAX_VALUES 8u
@@ -18,7 +19,7 @@
 #define RING_ENTRIES 65536u
 
 struct values {
-	unsigned int value[MAX_VALUES];
+	uint64_t value[MAX_VALUES];
 	unsigned int nr;
 };
 
@@ -84,62 +85,40 @@ static const struct command_help help = {
 		    "dirty.json",
 };
 
-/* The value of a word, or -1. */
-typedef int (*read_word)(const char *word);
-
-static int method_word(const char *word)
+static int choice_word(const char *const *names, const char *word,
+		       uint64_t *ret)
 {
-	return options_choice(dirty_methods, word);
+	int index = options_choice(names, word);
+
+	*ret = (uint64_t)index;
+	return index < 0;
 }
 
-static int page_word(const char *word)
+static int method_word(const char *word, uint64_t *ret)
 {
-	return options_choice(dirty_pages, word);
+	return choice_word(dirty_methods, word, ret);
 }
 
-static int number(const char *word, unsigned int max)
+static int page_word(const char *word, uint64_t *ret)
 {
-	char *end;
-	unsigned long n = strtoul(word, &end, 10);
-
-	return *word < '0' || *word > '9' || *end || !n || n > max ? -1
-								   : (int)n;
+	return choice_word(dirty_pages, word, ret);
 }
 
-static int cpus_word(const char *word)
+static int cpus_word(const char *word, uint64_t *ret)
 {
-	return number(word, 16);
+	return units_parse_u64(word, 1, 16, ret);
 }
 
-static int pct_word(const char *word)
+static int pct_word(const char *word, uint64_t *ret)
 {
-	return number(word, 100);
+	return units_parse_u64(word, 1, 100, ret);
 }
 
-static int read_list(const char *option, const char *text, read_word read,
-		     struct values *ret, struct error *err)
+static int read_list(const char *option, const char *expected, const char *text,
+		     words_value read, struct values *ret, struct error *err)
 {
-	char word[16];
-	size_t bytes;
-	int value;
-
-	ret->nr = 0;
-	do {
-		bytes = strcspn(text, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)bytes, text);
-		value = bytes < sizeof(word) ? read(word) : -1;
-		if (value < 0)
-			return error_set(err, -EINVAL,
-					 "--%s does not take '%.*s'", option,
-					 (int)bytes, text);
-		if (ret->nr == MAX_VALUES)
-			return error_set(err, -EINVAL,
-					 "--%s takes at most %u values", option,
-					 MAX_VALUES);
-		ret->value[ret->nr++] = (unsigned int)value;
-		text += bytes;
-	} while (*text++);
-	return 0;
+	return words_list(option, expected, text, read, ret->value, MAX_VALUES,
+			  &ret->nr, err);
 }
 
 static int check(const struct settings *s, struct error *err)
@@ -158,16 +137,18 @@ static int resolve(struct settings *s, struct error *err)
 	const char *methods = strcmp(s->method_text, "all")
 				      ? s->method_text
 				      : "bitmap,protect,all-set,ring";
-	int rc = read_list("method", methods, method_word, &s->methods, err);
+	int rc = read_list("method", "bitmap, protect, all-set, ring or all",
+			   methods, method_word, &s->methods, err);
 
 	if (!rc)
-		rc = read_list("page-size", s->page_text, page_word, &s->pages,
-			       err);
+		rc = read_list("page-size", "4K, thp or 2M", s->page_text,
+			       page_word, &s->pages, err);
 	if (!rc)
-		rc = read_list("cpus", s->cpus_text, cpus_word, &s->cpus, err);
+		rc = read_list("cpus", "1 to 16", s->cpus_text, cpus_word,
+			       &s->cpus, err);
 	if (!rc)
-		rc = read_list("dirty", s->dirty_text, pct_word, &s->dirty,
-			       err);
+		rc = read_list("dirty", "1 to 100", s->dirty_text, pct_word,
+			       &s->dirty, err);
 	return rc ? rc : check(s, err);
 }
 

@@ -10,6 +10,7 @@
 #include "report/result.h"
 #include "tools/common.h"
 #include "tools/compress_memory.h"
+#include "tools/words.h"
 
 #define AT(field) offsetof(struct compress_settings, field)
 #define MAX_SPIN_NS 1000000000ull
@@ -134,41 +135,29 @@ static int resolve_engine(struct compress_settings *s, struct error *err)
 	return 0;
 }
 
-/* The number up to a comma or the end; NULL: it is none. */
-static const char *next_count(const char *text, uint64_t *ret)
+static int count_word(const char *word, uint64_t *ret)
 {
-	size_t len = strcspn(text, ",");
-	char one[8];
-
-	if (len >= sizeof(one))
-		return NULL;
-	memcpy(one, text, len);
-	one[len] = '\0';
-	if (units_parse_u64(one, 1, COMPRESS_MAX_THREADS, ret))
-		return NULL;
-	return text[len] ? text + len + 1 : text + len;
+	return units_parse_u64(word, 1, COMPRESS_MAX_THREADS, ret);
 }
 
 static int resolve_threads(struct compress_settings *s, struct error *err)
 {
-	const char *text = s->threads_text, *at;
-	uint64_t nr;
+	const char *text = s->threads_text;
+	uint64_t nr[COMPRESS_MAX_COUNTS];
+	char expected[64];
+	unsigned int i;
+	int rc;
 
 	if (!text)
 		text = s->compare ? "1,2,4,8,16,32,64" : "2";
-	for (at = text; at && (*at || at == text);) {
-		at = next_count(at, &nr);
-		if (!at || s->nr_counts == COMPRESS_MAX_COUNTS)
-			break;
-		s->threads[s->nr_counts++] = (unsigned int)nr;
-	}
-	if (!at || *at || at[-1] == ',')
-		return error_set(err, -EINVAL,
-				 "--threads takes up to %u numbers of 1 to %u, "
-				 "with commas between them, not '%s'",
-				 COMPRESS_MAX_COUNTS, COMPRESS_MAX_THREADS,
-				 text);
-	return 0;
+	snprintf(expected, sizeof(expected),
+		 "numbers of 1 to %u with commas between them",
+		 COMPRESS_MAX_THREADS);
+	rc = words_list("threads", expected, text, count_word, nr,
+			COMPRESS_MAX_COUNTS, &s->nr_counts, err);
+	for (i = 0; !rc && i < s->nr_counts; i++)
+		s->threads[i] = (unsigned int)nr[i];
+	return rc;
 }
 
 int compress_resolve(struct compress_settings *s, struct error *err)

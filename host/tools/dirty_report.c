@@ -146,7 +146,8 @@ static void begin_row(struct table *t, const json_t *cell)
 		   (int)json_integer_value(json_object_get(cell, "dirty_pct")));
 }
 
-/* The median, and how far the ends lie from it at most, in per cent. */
+/* The median, and how far the ends lie from it at most, in per cent; of
+ * one sample there is no telling. */
 static void spread_cell(struct table *t, const json_t *cell, const char *name)
 {
 	double median = figure(cell, name, "median");
@@ -156,6 +157,8 @@ static void spread_cell(struct table *t, const json_t *cell, const char *name)
 
 	if (isnan(median))
 		table_cell(t, "-");
+	else if (figure(cell, name, "n") < 2)
+		table_cell(t, "%s", units_format_time(text, median * 1e6));
 	else
 		table_cell(t, "%s ±%.0f%%",
 			   units_format_time(text, median * 1e6),

@@ -106,19 +106,25 @@ static json_t *begin(const struct frontier_cell *c)
 
 static void explain_nulls(const json_t *sample, struct result *result)
 {
-	static const char *const figures[] = { "downtime_ms", "blackout_ms",
-					       "total_ms", "before_bytes_per_s",
-					       "during_bytes_per_s" };
+	static const struct {
+		const char *key, *reason;
+	} figures[] = {
+		{ "downtime_ms", "the migration did not complete, or no STOP "
+				 "or no RESUME came" },
+		{ "blackout_ms", "no step was seen on the source, or none on "
+				 "the target" },
+		{ "total_ms", "the source never said that it had completed" },
+		{ "before_bytes_per_s", "there was no warm-up" },
+		{ "during_bytes_per_s", "the guest was not seen to stop" },
+	};
 	size_t i;
 
 	result_warn_null(result, "failure",
 			 "the migration completed, or timed out");
 	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		if (isnan(number(sample, figures[i])))
-			result_warn_null(result, figures[i],
-					 "the migration did not come that far, "
-					 "or no vCPU was seen to make progress "
-					 "there");
+		if (isnan(number(sample, figures[i].key)))
+			result_warn_null(result, figures[i].key,
+					 figures[i].reason);
 }
 
 json_t *frontier_sample(const struct frontier *f, const struct run_sample *s)

@@ -27,29 +27,11 @@ static int bandwidth_word(const char *word, uint64_t *ret)
 }
 
 static int read_list(const char *option, const char *expected, const char *text,
-		     int (*read)(const char *word, uint64_t *ret),
-		     struct frontier_values *ret, struct error *err)
+		     words_value read, struct frontier_values *ret,
+		     struct error *err)
 {
-	char word[32];
-	uint64_t value;
-	size_t bytes;
-
-	ret->nr = 0;
-	do {
-		bytes = strcspn(text, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)bytes, text);
-		if (bytes >= sizeof(word) || read(word, &value))
-			return error_set(err, -EINVAL,
-					 "--%s takes %s, not '%.*s'", option,
-					 expected, (int)bytes, text);
-		if (ret->nr == FRONTIER_VALUES)
-			return error_set(err, -EINVAL,
-					 "--%s takes at most %u values", option,
-					 FRONTIER_VALUES);
-		ret->value[ret->nr++] = value;
-		text += bytes;
-	} while (*text++);
-	return 0;
+	return words_list(option, expected, text, read, ret->value,
+			  FRONTIER_VALUES, &ret->nr, err);
 }
 
 static int resolve_bisect(struct frontier_settings *s, struct error *err)

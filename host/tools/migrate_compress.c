@@ -32,7 +32,7 @@ const struct option_spec migrate_compress_options[] = {
 	  NULL },
 	{ "compress-wait", OPTION_ONOFF, AT(wait), "on|off",
 	  "no thread is free: wait for one (default), or send the\n"
-	  "page as it is",
+	  "page as it is; no effect with QEMU's multifd",
 	  0, 0, NULL },
 	{ "engine", OPTION_CHOICE, AT(engine), "ENGINE",
 	  "how pages reach the threads: ring (default, no locks) or\n"
@@ -82,6 +82,12 @@ int migrate_compress_resolve(const struct compress_choice *c,
 	if (!codec && c->level)
 		return error_set(err, -EINVAL,
 				 "--compress-level goes with --compress CODEC");
+	if (run->kind == DRIVE_QEMU && !run->attach.source_qmp &&
+	    (c->engine || c->batch_pages != COMPRESS_MAX_PAGES))
+		return error_set(err, -EINVAL,
+				 "--engine and --compress-batch are for --vmm "
+				 "mini: QEMU has one engine, and compresses "
+				 "page by page");
 	if (!codec)
 		return 0;
 	if (!strcmp(run->transport, "memfd"))
@@ -109,12 +115,15 @@ int migrate_compress_resolve(const struct compress_choice *c,
 json_t *migrate_compress_params(const struct run_settings *run)
 {
 	const struct drive_compress *c = &run->compress;
+	bool qemu = run->kind == DRIVE_QEMU;
 
 	if (!c->codec)
 		return json_null();
-	return json_pack("{s:s, s:i, s:i, s:i, s:b, s:s, s:i}", "codec",
-			 c->codec, "level", c->level, "threads",
-			 (int)c->threads, "decompress_threads",
-			 (int)c->decompress_threads, "wait", c->wait, "engine",
-			 c->engine, "batch_pages", (int)c->batch_pages);
+	return json_pack(
+		"{s:s, s:i, s:i, s:i, s:b, s:o, s:o}", "codec", c->codec,
+		"level", c->level, "threads", (int)c->threads,
+		"decompress_threads", (int)c->decompress_threads, "wait",
+		c->wait, "engine", qemu ? json_null() : json_string(c->engine),
+		"batch_pages",
+		qemu ? json_null() : json_integer((json_int_t)c->batch_pages));
 }

@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "report/table.h"
+#include "tools/sample_json.h"
 
 /* Damage that was done must be found: right pages, right names, no others. Less
  * of it than was asked for proves nothing. */
@@ -47,12 +48,12 @@ static const char *time_or_dash(char *text, double ms)
 void migrate_print_short(const char *name, const struct run_sample *s,
 			 enum result_verdict verdict, FILE *f)
 {
-	char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES];
+	char a[UNITS_TEXT_BYTES], b[UNITS_TEXT_BYTES], c[UNITS_TEXT_BYTES + 8];
 
 	fprintf(f, "%s  %s  total %s  downtime %s  blackout %s  %zu bad\n",
 		name, result_verdict_name(verdict),
 		time_or_dash(a, s->total_ms), time_or_dash(b, s->downtime_ms),
-		time_or_dash(c, s->blackout_ms),
+		sample_blackout_text(c, s),
 		s->source.checked ? s->source.integrity.findings.nr
 				  : s->integrity.findings.nr);
 	if (!s->completed)

@@ -8,32 +8,32 @@
 
 #include "base/units.h"
 #include "report/result.h"
+#include "tools/words.h"
+
+static int look_word(const char *word, uint64_t *ret)
+{
+	static const char *const names[] = { "switchover", "inline", "after",
+					     NULL };
+	int index = options_choice(names, word);
+
+	*ret = (uint64_t)index;
+	return index < 0;
+}
 
 int migrate_parse_verify(const char *text, unsigned int *ret_verify,
 			 struct error *err)
 {
-	static const char *const names[] = { "switchover", "inline", "after",
-					     NULL };
-	unsigned int verify = 0;
-	char word[16];
-	size_t len;
-	int index;
+	uint64_t look[8];
+	unsigned int nr, i;
+	int rc = words_list("verify",
+			    "switchover, inline and after, joined by commas",
+			    text, look_word, look, 8, &nr, err);
 
-	for (;; text += len + 1) {
-		len = strcspn(text, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		index = len < sizeof(word) ? options_choice(names, word) : -1;
-		if (index < 0)
-			return error_set(err, -EINVAL,
-					 "--verify takes switchover, inline "
-					 "and after, joined by commas, not "
-					 "'%.*s'",
-					 (int)len, text);
-		verify |= 1u << index;
-		if (!text[len])
-			break;
-	}
-	*ret_verify = verify;
+	if (rc)
+		return rc;
+	*ret_verify = 0;
+	for (i = 0; i < nr; i++)
+		*ret_verify |= 1u << look[i];
 	return 0;
 }
 

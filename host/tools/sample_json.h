@@ -29,4 +29,8 @@ extern const size_t sample_nr_figures;
 void sample_print(const struct run_settings *settings,
 		  const struct run_sample *sample, FILE *f);
 
+/* The blackout for a person: none that was seen is below the resolution.
+ * @text: UNITS_TEXT_BYTES + 8. */
+const char *sample_blackout_text(char *text, const struct run_sample *sample);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "drive/vantage.h"
@@ -60,20 +61,43 @@ static void print_clock(struct table *t, const struct run_sample *s)
 			   s->clock_offset_us, s->clock_offset_error_us);
 }
 
+const char *sample_blackout_text(char *text, const struct run_sample *s)
+{
+	char time[UNITS_TEXT_BYTES];
+
+	if (isnan(s->blackout_ms))
+		return "-";
+	/* Its own pauses taken off, a paced workload may have lost nothing. */
+	if (s->blackout_ms > 0 || !(s->sampler_resolution_ms > 0))
+		units_format_time(time, s->blackout_ms * 1e6);
+	else
+		units_format_time(time, s->sampler_resolution_ms * 1e6);
+	snprintf(text, UNITS_TEXT_BYTES + 8, "%s%s",
+		 s->blackout_ms > 0 ? "" : "below ", time);
+	return text;
+}
+
 static void print_times(const struct run_settings *set,
 			const struct run_sample *s, FILE *f)
 {
+	char blackout[UNITS_TEXT_BYTES + 8];
 	struct table *t;
 
 	if (table_create_section("Time", &t))
 		return;
 	time_pair(t, "boot to ready", s->boot_ready_ms, "");
-	time_pair(t, "total", s->total_ms, "migrate -> source done");
+	time_pair(t, "total", s->total_ms,
+		  !strcmp(set->transport, "file") ? "migrate -> target loaded"
+						  : "migrate -> source done");
 	time_pair(t, "downtime", s->downtime_ms,
 		  "STOP at the source -> RESUME at the target");
 	print_clock(t, s);
-	time_pair(t, "blackout", s->blackout_ms,
-		  "last step at the source -> first at the target");
+	table_pair(t, "blackout", "%-10s %s", sample_blackout_text(blackout, s),
+		   isnan(s->blackout_ms)
+			   ? ""
+			   : "last step at the source -> first at the target");
+	time_pair(t, "  resolution", s->sampler_resolution_ms,
+		  "no error of the blackout is greater");
 	time_pair(t, "guest's gap", s->guest_gap_ms,
 		  "the same, by the guest's own clock");
 	time_pair(t, "  stop", s->stop_ms, "");

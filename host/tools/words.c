@@ -91,3 +91,30 @@ void words_quote(const char *word, FILE *f)
 	}
 	fputc('\'', f);
 }
+
+int words_list(const char *option, const char *expected, const char *text,
+	       words_value read, uint64_t *ret_values, unsigned int room,
+	       unsigned int *ret_nr, struct error *err)
+{
+	char word[32];
+	size_t bytes;
+
+	*ret_nr = 0;
+	do {
+		uint64_t value;
+
+		bytes = strcspn(text, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)bytes, text);
+		if (bytes >= sizeof(word) || read(word, &value))
+			return error_set(err, -EINVAL,
+					 "--%s takes %s, not '%.*s'", option,
+					 expected, (int)bytes, text);
+		if (*ret_nr == room)
+			return error_set(err, -EINVAL,
+					 "--%s takes at most %u values", option,
+					 room);
+		ret_values[(*ret_nr)++] = value;
+		text += bytes;
+	} while (*text++);
+	return 0;
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Command lines as text: split into words, and quoted back. Pure. */
+/* Command lines as text: split into words and lists, and quoted back. Pure. */
 #ifndef VMFERRY_TOOLS_WORDS_H
 #define VMFERRY_TOOLS_WORDS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -22,5 +23,19 @@ void words_free(char **words);
 
 /* One word for a shell, quoted where it must be. */
 void words_quote(const char *word, FILE *f);
+
+/* A value of a list. Return: 0, or anything else: it is none. */
+typedef int (*words_value)(const char *word, uint64_t *ret_value);
+
+/**
+ * words_list() - the values of an option, joined by commas.
+ * @expected: what it takes, for the sentence: "--OPTION takes EXPECTED, not".
+ * @ret_values: with room for @room.
+ *
+ * Return: 0, at least one value; -EINVAL with a sentence.
+ */
+int words_list(const char *option, const char *expected, const char *text,
+	       words_value read, uint64_t *ret_values, unsigned int room,
+	       unsigned int *ret_nr, struct error *err);
 
 #endif

@@ -26,14 +26,21 @@ static void *map(size_t bytes, int flags)
 uint8_t *bare_map(size_t bytes, bool random)
 {
 	uint8_t *at = map(bytes, MAP_POPULATE);
+
+	if (random)
+		bare_fill(at, bytes);
+	return at;
+}
+
+void bare_fill(uint8_t *at, size_t bytes)
+{
 	uint64_t word = 1;
 	size_t i;
 
-	for (i = 0; random && i < bytes; i += 8) {
+	for (i = 0; i < bytes; i += 8) {
 		word = word * 6364136223846793005ull + 1442695040888963407ull;
 		memcpy(at + i, &word, 8);
 	}
-	return at;
 }
 
 uint8_t *bare_map_cold(size_t bytes, bool huge)
@@ -97,9 +104,8 @@ static size_t next(const struct bare_end *e, size_t at)
 	return e->bytes - at < e->piece ? e->bytes - at : e->piece;
 }
 
-void *bare_receive(void *arg)
+size_t bare_take(const struct bare_end *e)
 {
-	const struct bare_end *e = arg;
 	size_t at = 0;
 
 	while (at < e->bytes) {
@@ -109,10 +115,16 @@ void *bare_receive(void *arg)
 			break;
 		at += (size_t)n;
 	}
+	return at;
+}
+
+void *bare_receive(void *arg)
+{
+	bare_take(arg);
 	return NULL;
 }
 
-void bare_send(const struct bare_end *e)
+size_t bare_send(const struct bare_end *e)
 {
 	size_t at = 0;
 
@@ -124,4 +136,5 @@ void bare_send(const struct bare_end *e)
 			break;
 		at += (size_t)n;
 	}
+	return at;
 }

@@ -17,6 +17,8 @@
 uint8_t *bare_map(size_t bytes, bool random);
 /* Nothing of it is there; @huge: in transparent huge pages when it comes. */
 uint8_t *bare_map_cold(size_t bytes, bool huge);
+/* No two pages alike. */
+void bare_fill(uint8_t *memory, size_t bytes);
 void bare_unmap(uint8_t *memory, size_t bytes);
 
 /* Two connected stream sockets, by UNIX or by TCP over the loopback, their
@@ -25,15 +27,17 @@ void bare_unmap(uint8_t *memory, size_t bytes);
 void bare_sockets(bool tcp, int fd[2]);
 void bare_size_buffers(int fd);
 
-/* Sends or receives all of @memory, at most @piece bytes a call. */
+/* What is sent or received, at most @piece bytes a call. */
 struct bare_end {
 	int fd;
 	uint8_t *memory;
 	size_t bytes, piece;
 };
 
-/* For pthread_create(), @arg a struct bare_end; fewer bytes on an error. */
+/* Return: how many bytes; fewer than all on an error or if the peer is gone. */
+size_t bare_send(const struct bare_end *e);
+size_t bare_take(const struct bare_end *e);
+/* bare_take() for pthread_create(), @arg a struct bare_end. */
 void *bare_receive(void *arg);
-void bare_send(const struct bare_end *e);
 
 #endif

@@ -13,57 +13,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "perf/bare.h"
 
 #define STEP_BYTES ((size_t)1 << 20)
-/* As the engine's channels have it (host/migrate/channel_socket.c). */
-#define BUFFER_BYTES (512 * 1024)
 
+/* Pages of 4 KiB or huge, there already or not. */
 static uint8_t *map(size_t bytes, bool populate, bool thp)
 {
-	uint8_t *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *at = bare_map_cold(bytes, thp);
 
-	if (at == MAP_FAILED) {
-		perror("stretch_loop: no memory");
-		exit(99);
-	}
-	madvise(at, bytes, thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	if (populate)
 		memset(at, 1, bytes);
 	return at;
 }
 
-static void fill(uint8_t *at, size_t bytes)
-{
-	uint64_t word = 1;
-	size_t i;
-
-	for (i = 0; i < bytes; i += 8) {
-		word = word * 6364136223846793005ull + 1442695040888963407ull;
-		memcpy(at + i, &word, 8);
-	}
-}
-
 /* All of it in steps; ends the process if the other side is gone. */
-static void transfer(int fd, uint8_t *at, size_t bytes, bool out)
+static void transfer(int fd, void *at, size_t bytes, bool out)
 {
-	while (bytes) {
-		size_t step = bytes < STEP_BYTES ? bytes : STEP_BYTES;
-		ssize_t n = out ? send(fd, at, step, MSG_NOSIGNAL)
-				: recv(fd, at, step, 0);
+	const struct bare_end end = { fd, at, bytes, STEP_BYTES };
 
-		if (n <= 0)
-			_exit(1);
-		at += n;
-		bytes -= (size_t)n;
-	}
+	if ((out ? bare_send(&end) : bare_take(&end)) != bytes)
+		_exit(1);
 }
 
 static double cpu_s(int who)
@@ -84,16 +59,8 @@ static void receive(int fd, size_t bytes, bool warm, bool thp)
 	transfer(fd, &go, 1, true);
 	transfer(fd, to, bytes, false);
 	took = cpu_s(RUSAGE_SELF) - before;
-	transfer(fd, (uint8_t *)&took, sizeof(took), true);
+	transfer(fd, &took, sizeof(took), true);
 	_exit(0);
-}
-
-static void size_buffers(int fd)
-{
-	int bytes = BUFFER_BYTES;
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 }
 
 int main(int argc, char **argv)
@@ -110,21 +77,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: stretch_loop MIB cold|warm [thp]\n");
 		return 2;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
-		return 99;
-	size_buffers(fd[0]);
-	size_buffers(fd[1]);
+	bare_sockets(false, fd);
 	if (!fork())
 		receive(fd[1], bytes, warm, thp);
 	close(fd[1]);
 	from = map(bytes, true, thp);
-	fill(from, bytes);
+	bare_fill(from, bytes);
 	transfer(fd[0], &go, 1, false);
 	before = cpu_s(RUSAGE_SELF);
 	begin_ns = clock_now_ns();
 	transfer(fd[0], from, bytes, true);
 	/* The receiver answers when it has all of it. */
-	transfer(fd[0], (uint8_t *)&theirs, sizeof(theirs), false);
+	transfer(fd[0], &theirs, sizeof(theirs), false);
 	printf("%.3f %.4f\n", (double)(clock_now_ns() - begin_ns) / 1e6,
 	       cpu_s(RUSAGE_SELF) - before + theirs);
 	wait(NULL);

@@ -17,12 +17,12 @@ refused()
 	result $? "refused: $* ($err)"
 }
 
-refused "does not take 'bit'" --method bit
-refused "does not take ''" --method bitmap,
-refused "does not take '0'" --dirty 0
-refused "does not take '101'" --dirty 1,101
-refused "does not take '1x'" --cpus 1x
-refused "does not take '1G'" --page-size 4K,1G
+refused ", not 'bit'" --method bit
+refused ", not ''" --method bitmap,
+refused ", not '0'" --dirty 0
+refused ", not '101'" --dirty 1,101
+refused ", not '1x'" --cpus 1x
+refused ", not '1G'" --page-size 4K,1G
 refused "at most 8 values" --dirty 1,2,3,4,5,6,7,8,9
 refused "power of 2" --ring-entries 1025
 refused "multiple of 2 MiB" --ram 67M

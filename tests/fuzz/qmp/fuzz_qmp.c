@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fd_message.h"
 #include "mutate.h"
 #include "qmp/server.h"
 
@@ -127,23 +128,12 @@ static void start(struct fuzz *f, pthread_t *ret_thread)
 
 static ssize_t send_some(int sock, const char *data, size_t bytes, bool with_fd)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)data, bytes };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *h;
+	struct fd_message with;
 
-	if (with_fd) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.room);
-		h = CMSG_FIRSTHDR(&msg);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &sock, sizeof(sock));
-	}
+	if (with_fd)
+		fd_message_attach(&with, &msg, &sock, 1);
 	return sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

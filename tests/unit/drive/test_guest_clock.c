@@ -52,6 +52,19 @@ static const struct {
 	  11 * MS + 50 },
 };
 
+static void test_width(void **state)
+{
+	struct guest_clock c = { .tsc_hz = HZ };
+
+	assert_true(guest_clock_width_ns(&c) == UINT64_MAX);
+	guest_clock_see(&c, TSC(10 * MS), 10 * MS - 30, 10 * MS + 20);
+	assert_int_equal(guest_clock_width_ns(&c), 50);
+	/* A worse look leaves it as it was, but for the drift,
+	 * 1,009 us / 2000. */
+	guest_clock_see(&c, TSC(11 * MS), 11 * MS - 9000, 11 * MS + 9000);
+	assert_int_equal(guest_clock_width_ns(&c), 50 + 2 * 504);
+}
+
 static void test_bounds(void **state)
 {
 	uint64_t earliest, latest;
@@ -90,6 +103,7 @@ static void test_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_unknown),
 	};

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
+#include "base/fd_message.h"
 #include "harness.h"
 
 #define PING "{\"execute\":\"ping\"}"
@@ -227,21 +228,11 @@ static void test_event_storm(void **state)
 /* In pieces: the descriptor comes with the first byte. */
 static void send_with_fds(int sock, const char *text, const int *fds, size_t nr)
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(16 * sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = CMSG_SPACE(nr * sizeof(int)) };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct fd_message with;
 
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(nr * sizeof(int));
-	memcpy(CMSG_DATA(h), fds, nr * sizeof(int));
+	fd_message_attach(&with, &msg, fds, (unsigned int)nr);
 	assert_int_equal(sendmsg(sock, &msg, 0), iov.iov_len);
 }
 

@@ -71,6 +71,10 @@ static void test_rows(void **state)
 		  false,
 		  { "--json", "x", "--fault=y" },
 		  "--fault has no place" },
+		{ { A, B, NULL, NULL, NULL },
+		  false,
+		  { "--reserve", "off" },
+		  "--reserve has no place" },
 		/* No prefix of one, and not without machines. */
 		{ { A, B, NULL, NULL, NULL }, false, { "--rampart" }, NULL },
 		{ { 0 }, true, { "--ram", "1G" }, NULL },

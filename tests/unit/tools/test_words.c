@@ -89,9 +89,53 @@ static void test_round_trip(void **state)
 	}
 }
 
+static int digit(const char *word, uint64_t *ret)
+{
+	*ret = (uint64_t)(word[0] - '0');
+	return word[0] < '0' || word[0] > '9' || word[1];
+}
+
+static void test_list(void **state)
+{
+	static const struct {
+		const char *text, *sentence; /* NULL = fine */
+		unsigned int nr;
+	} rows[] = {
+		{ "", "--x takes digits, not ''", 0 },
+		{ ",", "--x takes digits, not ''", 0 },
+		{ "1,", "--x takes digits, not ''", 0 },
+		{ "1,,2", "--x takes digits, not ''", 0 },
+		{ "1,a,2", "--x takes digits, not 'a'", 0 },
+		{ "1,1234567890123456789012345678901234567890", "not '1234567",
+		  0 },
+		{ "1,2,3,4", "--x takes at most 3 values", 0 },
+		{ "7", NULL, 1 },
+		{ "7,8,9", NULL, 3 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error err = { "" };
+		uint64_t value[3] = { 0 };
+		unsigned int nr = 0;
+		int rc = words_list("x", "digits", rows[i].text, digit, value,
+				    3, &nr, &err);
+
+		if (rows[i].sentence) {
+			assert_int_equal(rc, -EINVAL);
+			assert_non_null(strstr(err.text, rows[i].sentence));
+			continue;
+		}
+		assert_int_equal(rc, 0);
+		assert_int_equal(nr, rows[i].nr);
+		assert_int_equal(value[nr - 1], 6 + nr);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_round_trip),
