@@ -254,7 +254,7 @@ static __attribute__((noinline, unused)) uint64_t
 oracle_log_visit(const struct oracle *o, uint32_t vcpu,
 		 const struct oracle_log *log, uint64_t stretch, uint64_t index)
 {
-	struct oracle_cursor c;
+	struct oracle_cursor c = { .vcpu = vcpu };
 	uint64_t visit, begin, end;
 
 	while (stretch-- > log->first) {

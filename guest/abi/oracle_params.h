@@ -177,7 +177,8 @@ static inline uint32_t oracle_owner(const struct oracle *o, uint64_t index)
 	uint64_t rest = o->nr_pages % o->nr_vcpus;
 	uint64_t longer = rest * (share + 1);
 
-	if (index < longer)
+	/* Without a share all is in the longer ones. */
+	if (!share || index < longer)
 		return (uint32_t)(index / (share + 1));
 	return (uint32_t)(rest + (index - longer) / share);
 }

@@ -80,7 +80,7 @@ static uint64_t last_visit(const struct oracle *o, const struct moment *m,
 static double written(const struct oracle *o, const struct oracle_log *log,
 		      const struct dirty_look *from, const uint64_t *steps)
 {
-	struct moment a, b;
+	struct moment a = { 0 }, b = { 0 };
 	struct asked asked = { .of = o->nr_pages };
 	uint64_t i, index, hits = 0;
 
@@ -126,10 +126,13 @@ void dirty_curve_project(const struct oracle *o, const struct oracle_log *log,
 {
 	const struct dirty_look *last = &look[nr_looks - 1];
 	struct dirty_curve c = { .most_pages = (double)o->nr_pages };
-	uint64_t steps[ABI_MAX_VCPUS];
+	uint64_t steps[ABI_MAX_VCPUS] = { 0 };
 	double second = last->second;
 	unsigned int i;
 
+	*ret_curve = c;
+	if (nr_looks < 2 || !o->nr_vcpus)
+		return;
 	for (i = 1; i < nr_looks; i++)
 		add_point(&c, look[i].second,
 			  written(o, log, look, look[i].steps));

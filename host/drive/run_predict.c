@@ -68,11 +68,13 @@ static int watch(struct run *r, struct dirty_look *looks, double *ret_cpus,
 			rc = error_set(err, -ENODATA,
 				       "cannot read the source's counters");
 	}
+	if (rc)
+		return rc;
 	*ret_cpus = vcpus_busy(&threads, r, looks[LOOKS - 1].second);
 	/* The first look is second 0. */
 	for (i = LOOKS; i-- > 0;)
 		looks[i].second -= looks[0].second;
-	return rc;
+	return 0;
 }
 
 static uint64_t gpa_of(const struct oracle *o, uint64_t index)

@@ -11,10 +11,10 @@
 #include "migrate/codec_ops.h"
 
 const struct codec codecs[] = {
-	{ CODEC_ZLIB, "zlib", 0, 9, 1, &codec_zlib_ops },
-	{ CODEC_LIBDEFLATE, "libdeflate", 0, 12, 1, &codec_libdeflate_ops },
-	{ CODEC_ZSTD, "zstd", -5, 19, 1, &codec_zstd_ops },
-	{ CODEC_LZ4, "lz4", -5, 12, 1, &codec_lz4_ops },
+	{ "zlib", &codec_zlib_ops, CODEC_ZLIB, 0, 9, 1 },
+	{ "libdeflate", &codec_libdeflate_ops, CODEC_LIBDEFLATE, 0, 12, 1 },
+	{ "zstd", &codec_zstd_ops, CODEC_ZSTD, -5, 19, 1 },
+	{ "lz4", &codec_lz4_ops, CODEC_LZ4, -5, 12, 1 },
 };
 const size_t codec_nr = sizeof(codecs) / sizeof(codecs[0]);
 _Static_assert(sizeof(codecs) / sizeof(codecs[0]) == CODEC_NR - 1, "codecs");

@@ -42,11 +42,11 @@ struct codec_ops;
 
 /* What a person may choose from. */
 struct codec {
-	enum codec_id id;
 	const char *name; /* "zlib", "libdeflate", "zstd", "lz4" */
+	const struct codec_ops *ops; /* of codec.c alone */
+	enum codec_id id;
 	int level_min, level_max; /* the higher, the smaller and slower */
 	int level_default;
-	const struct codec_ops *ops; /* of codec.c alone */
 };
 
 /* All of them by enum codec_id - 1. */

@@ -198,7 +198,7 @@ static int measure_socket(const uint8_t *pages, size_t bytes,
 			  struct predict_costs *ret)
 {
 	struct sink sink = { .failed = 0 };
-	int fd[2], rc = -errno;
+	int fd[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
 		return -errno;

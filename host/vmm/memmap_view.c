@@ -125,6 +125,8 @@ static void collect_bells(struct memmap_view *view)
 	unsigned int i, n;
 
 	view->nr_bells = 0;
+	if (!view->bells)
+		return;
 	for (i = 0; i < view->nr_ranges; i++) {
 		const struct memmap_range *range = &view->ranges[i];
 		const struct memmap_region *region = range->region;
