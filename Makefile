@@ -18,6 +18,7 @@ help:
 	@echo 'make demo       set everything up, migrate a busy guest, verify it'
 	@echo 'make check      set everything up, build, run the tests (20 minutes at most)'
 	@echo 'make check-all  also sanitizers, clang, static, valgrind, labs (80 minutes at most)'
+	@echo 'make lab        the tests on other kernels and QEMUs, emulated'
 	@echo 'make build      set everything up and build into BUILD=$(BUILD)'
 	@echo 'make deps       install what is missing of the Debian packages'
 	@echo 'make clean      remove the build directories'
@@ -37,6 +38,9 @@ demo: build
 check: build
 	@BUILD=$(BUILD) tests/prepush.sh quick
 
+lab: build
+	meson test -C $(BUILD) --suite lab
+
 check-all: build
 	@BUILD=$(BUILD) tests/prepush.sh all
 
@@ -44,4 +48,4 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang \
 		$(BUILD)-static
 
-.PHONY: all help deps build demo check check-all clean
+.PHONY: all help deps build demo check lab check-all clean

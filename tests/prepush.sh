@@ -89,7 +89,7 @@ suites()
 quick()
 {
 	configure_and_build "$build" || return
-	run quick "$build" --no-suite lab --no-suite long
+	run quick "$build" --no-suite long
 }
 
 all()

@@ -48,8 +48,9 @@ static const struct plant_item {
 	{ "dr2", PLANT_DR, 2, CANONICAL },
 	{ "dr3", PLANT_DR, 3, CANONICAL },
 	{ "sysenter_cs", PLANT_MSR, 0x174, 0xffff },
-	{ "sysenter_esp", PLANT_MSR, 0x175, CANONICAL },
-	{ "sysenter_eip", PLANT_MSR, 0x176, CANONICAL },
+	/* AMD's CPUs use the lower half, and its KVM keeps no more. */
+	{ "sysenter_esp", PLANT_MSR, 0x175, WORD },
+	{ "sysenter_eip", PLANT_MSR, 0x176, WORD },
 	{ "pat", PLANT_MSR, 0x277, PAT_UPPER },
 	{ "star", PLANT_MSR, 0xc0000081, ANY },
 	{ "lstar", PLANT_MSR, 0xc0000082, CANONICAL },
