@@ -81,12 +81,12 @@ done
 cp "$here/init" root/init
 chmod +x root/init
 for module in irqbypass kvm ccp kvm-amd; do
-	for file in $(find lib/modules -name "$module.ko*"); do
-		case $file in
-		*.xz) xz -d -c "$file" >"root/modules/$module.ko" ;;
-		*) cp "$file" "root/modules/$module.ko" ;;
-		esac
-	done
+	file=$(find lib/modules -name "$module.ko*")
+	case $file in
+	'') ;;
+	*.xz) xz -d -c "$file" >"root/modules/$module.ko" ;;
+	*) cp "$file" "root/modules/$module.ko" ;;
+	esac
 done
 (cd root && find . | LC_ALL=C sort | ../bin/busybox cpio -o -H newc) \
 	>base.cpio 2>/dev/null

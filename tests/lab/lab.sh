@@ -19,7 +19,7 @@ here=$(dirname "$(readlink -f "$0")")
 kernel=6.1
 seconds=150
 memory=768
-qemu=qemu-system-x86_64
+qemu='qemu-system-x86_64'
 kept=${XDG_CACHE_HOME:-$HOME/.cache}/vmferry-lab
 files=()
 machine=(-accel tcg -smp 2)
@@ -32,9 +32,9 @@ while [ $# -gt 0 ]; do
 	--kept) kept=$2 ;;
 	--qemu) qemu=$2 ;;
 	--icount)
-		machine=(-accel tcg,thread=single -smp 1 -seed 42
-			-icount shift=0,sleep=off
-			-rtc base=2024-01-01T00:00:00,clock=vm)
+		machine=(-accel 'tcg,thread=single' -smp 1 -seed 42
+			-icount 'shift=0,sleep=off'
+			-rtc 'base=2024-01-01T00:00:00,clock=vm')
 		shift
 		continue
 		;;

@@ -6,6 +6,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hugepages.h"
+
+#define MIB2 (2ull << 20)
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 
 static int by_value(const void *a, const void *b)
 {
@@ -44,4 +48,29 @@ uint64_t perf_cpu_ns(void)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+long perf_lend_pages(uint64_t mib)
+{
+	struct hugepages before = { 0 };
+	FILE *f;
+
+	if (hugepages_read(MIB2, &before))
+		return -1;
+	f = fopen(POOL, "we");
+	if (!f)
+		return -1;
+	fprintf(f, "%llu", (unsigned long long)(before.nr + mib / 2));
+	fclose(f);
+	return (long)before.nr;
+}
+
+void perf_give_back(long nr)
+{
+	FILE *f = nr < 0 ? NULL : fopen(POOL, "we");
+
+	if (!f)
+		return;
+	fprintf(f, "%ld", nr);
+	fclose(f);
 }

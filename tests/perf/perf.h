@@ -16,4 +16,9 @@ void perf_print_load(FILE *f);
 /* User and system time of this process so far, all threads. */
 uint64_t perf_cpu_ns(void);
 
+/* @mib more in huge pages of 2 MiB; root may. Return: how many there were, for
+ * perf_give_back(), which takes -1 (could not) too. */
+long perf_lend_pages(uint64_t mib);
+void perf_give_back(long nr);
+
 #endif

@@ -11,14 +11,12 @@
  * usage: prealloc_qemu QEMU MIB ROUNDS [TRIES [CELL]]
  * CELL: only those whose name begins so ("hugetlb", "thp"). Each line is
  * printed as soon as it is known: of 4 GiB, 10 rounds and 3 tries all eight
- * take 20 to 60 minutes.
+ * take 20 minutes.
  * Exit code 1: slower than MOST_RATIO (upper end of the interval), or than
  * MOST_LIMIT (median) in a cell; or a cell has no figures.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,8 +29,8 @@
 
 #include "base/backing.h"
 #include "base/clock.h"
-#include "base/hugepages.h"
 #include "base/smaps.h"
+#include "perf/perf.h"
 #include "prealloc/prealloc.h"
 #include "report/paired.h"
 #include "report/stats.h"
@@ -41,7 +39,6 @@
 #define MIB2 (2ull << 20)
 #define MOST_RATIO 1.03
 #define MOST_LIMIT 1.10
-#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 
 static const struct kind {
 	const char *name, *object;
@@ -136,68 +133,73 @@ static bool run_qemu(const char *qemu, const struct cell *cell, uint64_t mib,
 	return good;
 }
 
-static bool run_ours(const struct cell *cell, uint64_t mib, struct cost *ret)
+static int map(const struct cell *cell, uint64_t mib, struct backing *ret_b,
+	       struct prealloc_range *ret_range)
 {
 	const struct backing_params p = { .kind = cell->kind->backing,
 					  .bytes = mib << 20,
 					  .page_bytes = cell->kind->page_bytes,
 					  .name = "perf",
 					  .reserve = true };
+	struct error err = { "" };
+	int rc;
+
+	prctl(PR_SET_THP_DISABLE, cell->kind->no_thp, 0, 0, 0);
+	rc = backing_create(&p, ret_b, &err);
+	if (rc)
+		printf("# %s\n", err.text);
+	else
+		*ret_range =
+			(struct prealloc_range){ .base = ret_b->base,
+						 .fd = ret_b->fd,
+						 .bytes = p.bytes,
+						 .page_bytes = p.page_bytes,
+						 .touch_bytes = 4096 };
+	return rc;
+}
+
+static void unmap(struct backing *b)
+{
+	backing_destroy(b);
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
+
+static bool run_ours(const struct cell *cell, uint64_t mib, struct cost *ret)
+{
 	const struct prealloc_config c = { .method = PREALLOC_BEST,
 					   .nr_threads = cell->nr_threads };
-	struct prealloc_range range = { .bytes = p.bytes,
-					.page_bytes = p.page_bytes,
-					.touch_bytes = 4096 };
+	struct prealloc_range range;
 	struct prealloc_result r;
 	struct error err = { "" };
 	struct backing b;
 	struct smaps s = { 0 };
 	int rc;
 
-	prctl(PR_SET_THP_DISABLE, cell->kind->no_thp, 0, 0, 0);
-	rc = backing_create(&p, &b, &err);
-	if (rc) {
-		printf("# %s\n", err.text);
+	if (map(cell, mib, &b, &range))
 		return false;
-	}
-	range.base = b.base;
-	range.fd = b.fd;
 	ret->cpu_ms = cpu_ms(CLOCK_PROCESS_CPUTIME_ID);
 	rc = prealloc_run(&c, &range, &r, &err);
 	ret->cpu_ms = cpu_ms(CLOCK_PROCESS_CPUTIME_ID) - ret->cpu_ms;
 	ret->wall_ms = (double)r.elapsed_ns / 1e6;
 	prealloc_result_exit(&r);
 	smaps_read(0, (uintptr_t)b.base, b.bytes, &s);
-	backing_destroy(&b);
-	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	unmap(&b);
 	if (rc)
 		printf("# %s\n", err.text);
-	return !rc && smaps_of_size(&s, p.page_bytes) == p.bytes;
+	return !rc && smaps_of_size(&s, range.page_bytes) == range.bytes;
 }
 
 static bool run_limit(const struct cell *cell, uint64_t mib, double *ret_ms)
 {
-	const struct backing_params p = { .kind = cell->kind->backing,
-					  .bytes = mib << 20,
-					  .page_bytes = cell->kind->page_bytes,
-					  .name = "limit",
-					  .reserve = true };
-	struct prealloc_range range = { .bytes = p.bytes,
-					.page_bytes = p.page_bytes,
-					.touch_bytes = 4096 };
+	struct prealloc_range range;
 	struct backing b;
 	uint64_t ns;
 	int rc;
 
-	prctl(PR_SET_THP_DISABLE, cell->kind->no_thp, 0, 0, 0);
-	rc = backing_create(&p, &b, NULL);
-	if (!rc) {
-		range.base = b.base;
-		range.fd = b.fd;
-		rc = prealloc_limit(&range, cell->nr_threads, &ns);
-		backing_destroy(&b);
-	}
-	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	if (map(cell, mib, &b, &range))
+		return false;
+	rc = prealloc_limit(&range, cell->nr_threads, &ns);
+	unmap(&b);
 	if (!rc)
 		*ret_ms = (double)ns / 1e6;
 	return !rc;
@@ -271,9 +273,8 @@ static double median(const double *values, size_t nr)
 static double typical_without(const struct cell *cell, bool cpu)
 {
 	double ms[MAX_ROUNDS];
-	size_t i;
 
-	for (i = 0; i < cell->nr; i++)
+	for (size_t i = 0; i < cell->nr; i++)
 		ms[i] = cpu ? cell->without[i].cpu_ms
 			    : cell->without[i].wall_ms;
 	return median(ms, cell->nr);
@@ -284,9 +285,8 @@ static void ratios(const struct cell *cell, bool cpu, double *logs,
 		   double *qemu_ms)
 {
 	double without = typical_without(cell, cpu), ours;
-	size_t i;
 
-	for (i = 0; i < cell->nr; i++) {
+	for (size_t i = 0; i < cell->nr; i++) {
 		ours = cpu ? cell->ours[i].cpu_ms : cell->ours[i].wall_ms;
 		qemu_ms[i] =
 			(cpu ? cell->with[i].cpu_ms : cell->with[i].wall_ms) -
@@ -315,9 +315,8 @@ static bool print_cell(const struct cell *cell)
 	double logs[MAX_ROUNDS], qemu_ms[MAX_ROUNDS], ours_ms[MAX_ROUNDS];
 	double to_limit[MAX_ROUNDS], high, limit;
 	bool good;
-	size_t i;
 
-	for (i = 0; i < cell->nr; i++) {
+	for (size_t i = 0; i < cell->nr; i++) {
 		ours_ms[i] = cell->ours[i].wall_ms;
 		to_limit[i] = ours_ms[i] / cell->limit_ms[i];
 	}
@@ -349,32 +348,6 @@ static void warm_up(uint64_t mib)
 		return;
 	memset(b.base, 1, b.bytes);
 	backing_destroy(&b);
-}
-
-/* Root may; given back by the caller. */
-static long lend_pages(uint64_t mib)
-{
-	struct hugepages before = { 0 };
-	FILE *f;
-
-	if (hugepages_read(MIB2, &before))
-		return -1;
-	f = fopen(POOL, "we");
-	if (!f)
-		return -1;
-	fprintf(f, "%llu", (unsigned long long)(before.nr + mib / 2));
-	fclose(f);
-	return (long)before.nr;
-}
-
-static void give_back(long nr)
-{
-	FILE *f = nr < 0 ? NULL : fopen(POOL, "we");
-
-	if (!f)
-		return;
-	fprintf(f, "%ld", nr);
-	fclose(f);
 }
 
 static bool run_cell(const char *qemu, const struct kind *kind,
@@ -411,7 +384,7 @@ int main(int argc, char **argv)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	warm_up(2 * mib);
-	lent = lend_pages(mib);
+	lent = perf_lend_pages(mib);
 	printf("%llu MiB; ratio: ours to QEMU's, median (95 %% interval)\n"
 	       "memory  threads   n   QEMU ms   ours ms  time                 "
 	       "   CPU time                  ours to the limit\n",
@@ -422,6 +395,6 @@ int main(int argc, char **argv)
 				good = run_cell(argv[1], &kinds[i], nr_threads,
 						mib, rounds, tries) &&
 				       good;
-	give_back(lent);
+	perf_give_back(lent);
 	return !good;
 }
