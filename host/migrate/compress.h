@@ -59,7 +59,13 @@
 #define COMPRESS_MAX_PAGES 16u /* of one request: 64 KiB */
 #define COMPRESS_MAX_CAPACITY 1024u
 #define COMPRESS_MAX_HELD 4096u
+/*
+ * Of a worker's ring: four requests of 64 KiB, and of smaller ones as many as
+ * are as much work, up to so many. Who sleeps sleeps for what the rings hold,
+ * and four single pages are less work than to sleep and to be woken is worth.
+ */
 #define COMPRESS_DEFAULT_CAPACITY 4u
+#define COMPRESS_DEFAULT_MOST 32u
 
 enum compress_engine { COMPRESS_RING, COMPRESS_LOCKED, COMPRESS_NR_ENGINES };
 /* In that order, NULL-terminated. */
@@ -95,12 +101,14 @@ struct compress_params {
 	bool no_probe; /* have the codec try each page */
 
 	/* The ring engine's; all 0 are its defaults. */
-	unsigned int capacity; /* 2^n up to COMPRESS_MAX_CAPACITY; 0 = 4 */
+	/* 2^n up to COMPRESS_MAX_CAPACITY; 0 = compress_capacity() */
+	unsigned int capacity;
 	enum compress_scan scan;
 	/*
 	 * Before a thread sleeps. COMPRESS_SPIN_AUTO: some microseconds, and
 	 * not at all if there are fewer CPUs than threads: who spins there
-	 * keeps the one from running that is waited for.
+	 * keeps the one from running that is waited for. Who spun in vain
+	 * sleeps at once for some times, however long it is.
 	 */
 	uint64_t spin_ns;
 	/*
@@ -189,6 +197,9 @@ struct compress_stats {
 };
 
 struct compress;
+
+/* The default for requests of up to @max_pages, 1..COMPRESS_MAX_PAGES. */
+unsigned int compress_capacity(unsigned int max_pages);
 
 /**
  * compress_create() - start the workers; they sleep until there is something.

@@ -227,6 +227,14 @@ static void test_ring_parameters(void **state)
 				}
 }
 
+static void test_capacity(void **state)
+{
+	assert_int_equal(compress_capacity(16), 4);
+	assert_int_equal(compress_capacity(15), 8);
+	assert_int_equal(compress_capacity(4), 16);
+	assert_int_equal(compress_capacity(1), 32);
+}
+
 /* With no room and no wait the submitter is told so, and nothing is lost. */
 static void test_busy(void **state)
 {
@@ -278,6 +286,7 @@ static void test_held(void **state)
 	box_init(&b);
 	for (engine = 0; engine < COMPRESS_NR_ENGINES; engine++) {
 		p.engine = engine;
+		p.capacity = 4;
 		p.max_held = 8;
 		assert_int_equal(compress_create(&p, &c, NULL), 0);
 		for (nr = 0, i = 0; i < 64; i++) {
@@ -387,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_engines),
 		cmocka_unit_test(test_ring_parameters),
+		cmocka_unit_test(test_capacity),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_damage),
