@@ -254,6 +254,11 @@ int compress_submit(struct compress *c, const struct compress_job *job)
 	return rc;
 }
 
+bool compress_busy(struct compress *c)
+{
+	return !c->p.wait && c->ops->has_room && !c->ops->has_room(c);
+}
+
 static void put_back(struct compress *c, unsigned int buffer)
 {
 	if (buffer == COMPRESS_NO_BUFFER)

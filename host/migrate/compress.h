@@ -224,6 +224,10 @@ void compress_destroy(struct compress *c);
  */
 int compress_submit(struct compress *c, const struct compress_job *job);
 
+/* Would compress_submit() say -EBUSY now? Never with @wait; nor does the engine
+ * "locked" tell beforehand. Context: the submitter. */
+bool compress_busy(struct compress *c);
+
 /**
  * compress_collect() - the next request that is finished.
  * @wait: wait for it; not for ever: a worker always finishes.

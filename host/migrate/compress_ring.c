@@ -23,17 +23,7 @@
 #include "base/clock.h"
 #include "migrate/compress_priv.h"
 #include "migrate/futex.h"
-
-/*
- * To spin is worth while if what is waited for takes no longer, and that is
- * known by trying: who spun in vain leaves it the next times, twice as often
- * each time. A page takes some microseconds to pack or a hundred.
- */
-struct spin {
-	unsigned int skip, skips;
-};
-
-#define SPIN_MAX_SKIPS 64u
+#include "migrate/spin.h"
 
 struct ring_worker {
 	struct request_ring requests;
@@ -58,25 +48,6 @@ struct ring {
 static inline void relax(void)
 {
 	__builtin_ia32_pause();
-}
-
-static bool spin_begin(struct spin *s, const struct compress *c)
-{
-	if (!c->p.spin_ns)
-		return false;
-	if (!s->skips)
-		return true;
-	s->skips--;
-	return false;
-}
-
-static void spin_end(struct spin *s, bool in_vain)
-{
-	if (!in_vain)
-		s->skip = 0;
-	else if (s->skip < SPIN_MAX_SKIPS)
-		s->skip = s->skip ? s->skip * 2 : 1;
-	s->skips = s->skip;
 }
 
 /* The sleeper's own exchange may come between: then nobody is woken. */
@@ -110,7 +81,7 @@ static bool spin_for_requests(struct worker *w, struct ring *r,
 {
 	bool found = false;
 
-	if (!spin_begin(&own->spin, w->c))
+	if (!spin_begin(&own->spin, w->c->p.spin_ns))
 		return false;
 	while (!found && clock_now_ns() - begin_ns < w->c->p.spin_ns) {
 		relax();
@@ -264,7 +235,7 @@ static bool spin_for_results(struct compress *c, struct ring *r, uint32_t nr,
 {
 	bool found = false;
 
-	if (!spin_begin(&r->spin, c))
+	if (!spin_begin(&r->spin, c->p.spin_ns))
 		return false;
 	while (!found && clock_now_ns() - begin_ns < c->p.spin_ns) {
 		relax();
@@ -326,6 +297,11 @@ static int ring_submit(struct compress *c, const struct request *request)
 	if (is_asleep(own))
 		wake(&own->asleep, &c->futex_calls);
 	return 0;
+}
+
+static bool ring_has_room(struct compress *c)
+{
+	return find_room(c, c->own);
 }
 
 /* Half of what is under way, at least one: what is collected can be sent
@@ -405,6 +381,7 @@ const struct compress_engine_ops compress_ring_ops = {
 	.exit = ring_exit,
 	.run = ring_run,
 	.quit = ring_quit,
+	.has_room = ring_has_room,
 	.submit = ring_submit,
 	.collect = ring_collect,
 };
