@@ -138,7 +138,6 @@ struct compress_job {
 struct compress_result {
 	uint64_t tag;
 	void *pages;
-	unsigned int nr_pages;
 	/*
 	 * CODEC_COMPRESS: the engine's, until compress_release(); fewer bytes
 	 * than the pages have. NULL and 0: they do not get smaller, and are to
@@ -146,6 +145,7 @@ struct compress_result {
 	 */
 	const void *packed;
 	size_t packed_bytes;
+	unsigned int nr_pages;
 	uint32_t
 		check; /* CODEC_COMPRESS: codec_check() of it; else the job's */
 	/* CODEC_DECOMPRESS: 0; -EBADMSG: the check is not that of the bytes,
