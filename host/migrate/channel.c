@@ -165,6 +165,11 @@ bool channel_gone(struct channel *ch)
 	return ch->ops->gone && ch->ops->gone(ch);
 }
 
+bool channel_has_room(struct channel *ch)
+{
+	return !ch->ops->has_room || ch->ops->has_room(ch);
+}
+
 void channel_stop_reading(struct channel *ch)
 {
 	if (ch->ops->stop_reading)

@@ -36,6 +36,8 @@ struct channel_ops {
 	 * @timeout_ns.
 	 */
 	int (*wait)(struct channel *ch, uint64_t timeout_ns);
+	/* May be NULL. Would a write of some 100 KiB not block? */
+	bool (*has_room)(struct channel *ch);
 	/* May be NULL. Has the peer closed its end, whatever is unread? */
 	bool (*gone)(struct channel *ch);
 	/* From any thread: reads find the end from now on; writes go on. */
@@ -155,6 +157,10 @@ int channel_wait(struct channel *ch, uint64_t timeout_ns);
 /* Has the peer closed its end, or have we? There may be bytes to read. False
  * for a kind of channel that cannot tell. */
 bool channel_gone(struct channel *ch);
+
+/* Would a write of some 100 KiB go on at once? True for a kind of channel that
+ * cannot tell. */
+bool channel_has_room(struct channel *ch);
 
 #define CHANNEL_MAX_FDS 16u
 

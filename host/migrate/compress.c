@@ -57,13 +57,23 @@ static int check_params(const struct compress_params *p, struct error *err)
 	return 0;
 }
 
+unsigned int compress_capacity(unsigned int max_pages)
+{
+	unsigned int n = COMPRESS_DEFAULT_CAPACITY;
+
+	while (n < COMPRESS_DEFAULT_MOST &&
+	       n * max_pages < COMPRESS_DEFAULT_CAPACITY * COMPRESS_MAX_PAGES)
+		n *= 2;
+	return n;
+}
+
 static void fill_in(struct compress *c)
 {
 	struct compress_params *p = &c->p;
 
 	c->nr_cpus = count_cpus();
 	if (!p->capacity)
-		p->capacity = COMPRESS_DEFAULT_CAPACITY;
+		p->capacity = compress_capacity(p->max_pages);
 	if (p->spin_ns == COMPRESS_SPIN_AUTO)
 		p->spin_ns = p->nr_threads < c->nr_cpus ? SPIN_NS : 0;
 	if (!p->max_awake)
@@ -242,6 +252,11 @@ int compress_submit(struct compress *c, const struct compress_job *job)
 	rc = submit(c, job);
 	timing_end(c, begin_ns, &c->scan_ns);
 	return rc;
+}
+
+bool compress_busy(struct compress *c)
+{
+	return !c->p.wait && c->ops->has_room && !c->ops->has_room(c);
 }
 
 static void put_back(struct compress *c, unsigned int buffer)

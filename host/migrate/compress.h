@@ -59,7 +59,13 @@
 #define COMPRESS_MAX_PAGES 16u /* of one request: 64 KiB */
 #define COMPRESS_MAX_CAPACITY 1024u
 #define COMPRESS_MAX_HELD 4096u
+/*
+ * Of a worker's ring: four requests of 64 KiB, and of smaller ones as many as
+ * are as much work, up to so many. Who sleeps sleeps for what the rings hold,
+ * and four single pages are less work than to sleep and to be woken is worth.
+ */
 #define COMPRESS_DEFAULT_CAPACITY 4u
+#define COMPRESS_DEFAULT_MOST 32u
 
 enum compress_engine { COMPRESS_RING, COMPRESS_LOCKED, COMPRESS_NR_ENGINES };
 /* In that order, NULL-terminated. */
@@ -95,12 +101,14 @@ struct compress_params {
 	bool no_probe; /* have the codec try each page */
 
 	/* The ring engine's; all 0 are its defaults. */
-	unsigned int capacity; /* 2^n up to COMPRESS_MAX_CAPACITY; 0 = 4 */
+	/* 2^n up to COMPRESS_MAX_CAPACITY; 0 = compress_capacity() */
+	unsigned int capacity;
 	enum compress_scan scan;
 	/*
 	 * Before a thread sleeps. COMPRESS_SPIN_AUTO: some microseconds, and
 	 * not at all if there are fewer CPUs than threads: who spins there
-	 * keeps the one from running that is waited for.
+	 * keeps the one from running that is waited for. Who spun in vain
+	 * sleeps at once for some times, however long it is.
 	 */
 	uint64_t spin_ns;
 	/*
@@ -130,7 +138,6 @@ struct compress_job {
 struct compress_result {
 	uint64_t tag;
 	void *pages;
-	unsigned int nr_pages;
 	/*
 	 * CODEC_COMPRESS: the engine's, until compress_release(); fewer bytes
 	 * than the pages have. NULL and 0: they do not get smaller, and are to
@@ -138,6 +145,7 @@ struct compress_result {
 	 */
 	const void *packed;
 	size_t packed_bytes;
+	unsigned int nr_pages;
 	uint32_t
 		check; /* CODEC_COMPRESS: codec_check() of it; else the job's */
 	/* CODEC_DECOMPRESS: 0; -EBADMSG: the check is not that of the bytes,
@@ -190,6 +198,9 @@ struct compress_stats {
 
 struct compress;
 
+/* The default for requests of up to @max_pages, 1..COMPRESS_MAX_PAGES. */
+unsigned int compress_capacity(unsigned int max_pages);
+
 /**
  * compress_create() - start the workers; they sleep until there is something.
  *
@@ -212,6 +223,10 @@ void compress_destroy(struct compress *c);
  * at most max_held of them were not released); -EINVAL: @job out of range.
  */
 int compress_submit(struct compress *c, const struct compress_job *job);
+
+/* Would compress_submit() say -EBUSY now? Never with @wait; nor does the engine
+ * "locked" tell beforehand. Context: the submitter. */
+bool compress_busy(struct compress *c);
 
 /**
  * compress_collect() - the next request that is finished.

@@ -45,6 +45,8 @@ struct compress_engine_ops {
 	/* A worker's thread, until quit() was called. */
 	void (*run)(struct worker *w);
 	void (*quit)(struct compress *c);
+	/* May be NULL: does not tell. */
+	bool (*has_room)(struct compress *c);
 	/* 0 or -EBUSY. */
 	int (*submit)(struct compress *c, const struct request *request);
 	bool (*collect)(struct compress *c, struct compress_result *ret,

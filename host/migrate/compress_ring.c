@@ -7,8 +7,9 @@
  * submitter, once no worker has room, sleeps until most of what is under way
  * is done and not until the next place is free: it then fills all rings at
  * once, while each worker still has something to do. And no more workers are
- * woken than there are CPUs: those that are awake are fed first and never run
- * dry; the others would only take turns with them.
+ * woken than there are CPUs: those that are awake are fed first, the one with
+ * the least to do before the others, and never run dry; those that sleep would
+ * only take turns with them.
  *
  * Sleeping, in both directions: see rings.h for who must see whom. A word that
  * is 1 means "asleep, or about to be". Who sets it back to 0 by an exchange,
@@ -22,10 +23,12 @@
 #include "base/clock.h"
 #include "migrate/compress_priv.h"
 #include "migrate/futex.h"
+#include "migrate/spin.h"
 
 struct ring_worker {
 	struct request_ring requests;
 	alignas(RING_APART) _Atomic uint32_t asleep;
+	struct spin spin; /* the worker's alone */
 };
 
 struct ring {
@@ -38,6 +41,7 @@ struct ring {
 	/* The submitter's alone. */
 	alignas(RING_APART) uint32_t submitted;
 	unsigned int last; /* worker that got a request */
+	struct spin spin;
 	struct ring_worker worker[COMPRESS_MAX_THREADS];
 };
 
@@ -75,12 +79,16 @@ static bool has_requests(struct ring *r, struct ring_worker *own)
 static bool spin_for_requests(struct worker *w, struct ring *r,
 			      struct ring_worker *own, uint64_t begin_ns)
 {
-	while (clock_now_ns() - begin_ns < w->c->p.spin_ns) {
-		if (has_requests(r, own))
-			return true;
+	bool found = false;
+
+	if (!spin_begin(&own->spin, w->c->p.spin_ns))
+		return false;
+	while (!found && clock_now_ns() - begin_ns < w->c->p.spin_ns) {
 		relax();
+		found = has_requests(r, own);
 	}
-	return false;
+	spin_end(&own->spin, !found);
+	return found;
 }
 
 static void sleep_for_requests(struct worker *w, struct ring *r,
@@ -159,23 +167,34 @@ static bool is_asleep(struct ring_worker *own)
 
 static struct ring_worker *find_awake(struct compress *c, struct ring *r)
 {
-	struct ring_worker *sleeper = NULL;
+	struct ring_worker *sleeper = NULL, *best = NULL;
+	uint32_t least = c->p.capacity; /* so many are too many */
 	unsigned int i, nr_awake = 0;
 
-	for (i = 0; i < c->p.nr_threads; i++) {
+	for (i = 0; i < c->p.nr_threads && nr_awake < c->p.max_awake; i++) {
 		struct ring_worker *own = &r->worker[i];
+		uint32_t nr;
 
-		if (!is_asleep(own)) {
-			nr_awake++;
-			if (request_ring_has_room(&own->requests))
-				return own;
-		} else if (!sleeper && request_ring_has_room(&own->requests)) {
+		if (is_asleep(own)) {
 			/* It is not always empty: one that is about to sleep
 			 * may not have seen what came meanwhile. */
-			sleeper = own;
+			if (!sleeper && request_ring_has_room(&own->requests))
+				sleeper = own;
+			continue;
+		}
+		nr_awake++;
+		nr = request_ring_count(&own->requests);
+		if (nr < least) {
+			least = nr;
+			best = own;
 		}
 	}
-	return nr_awake < c->p.max_awake ? sleeper : NULL;
+	/* Before one has all and another one sleeps. */
+	if (best && least <= c->p.capacity / 2)
+		return best;
+	if (sleeper && nr_awake < c->p.max_awake)
+		return sleeper;
+	return best;
 }
 
 static struct ring_worker *find_any(struct compress *c, struct ring *r,
@@ -214,12 +233,16 @@ static bool arrived(struct ring *r, uint32_t nr)
 static bool spin_for_results(struct compress *c, struct ring *r, uint32_t nr,
 			     uint64_t begin_ns)
 {
-	while (clock_now_ns() - begin_ns < c->p.spin_ns) {
-		if (arrived(r, nr))
-			return true;
+	bool found = false;
+
+	if (!spin_begin(&r->spin, c->p.spin_ns))
+		return false;
+	while (!found && clock_now_ns() - begin_ns < c->p.spin_ns) {
 		relax();
+		found = arrived(r, nr);
 	}
-	return false;
+	spin_end(&r->spin, !found);
+	return found;
 }
 
 /* Until there were @nr results, or, if @wants_room, a worker has none left. */
@@ -244,14 +267,14 @@ static void wait_for_results(struct compress *c, struct ring *r, uint32_t nr,
 
 /*
  * All rings are full. When the submitter comes back each worker that is awake
- * should still be at a request, and one more of them waiting: with fewer some
- * worker may run dry meanwhile, with more the submitter sleeps for less work,
- * and each sleep costs a fixed price. Picked from three settings, one run of
- * each on a busy machine: a sensible value, not a proven best.
+ * should still be at a request, and a quarter of its ring waiting, one of all
+ * rings at least: with fewer some worker may run dry meanwhile, with more the
+ * submitter sleeps for less work, and each sleep costs a fixed price.
  */
 static void wait_for_room(struct compress *c, struct ring *r)
 {
-	uint32_t nr = r->submitted - (c->p.max_awake + 1);
+	uint32_t rest = c->p.max_awake * c->p.capacity / 4;
+	uint32_t nr = r->submitted - c->p.max_awake - (rest ? rest : 1);
 	uint32_t next = result_ring_tickets(&r->results) + 1;
 
 	wait_for_results(c, r, (int32_t)(nr - next) > 0 ? nr : next, true);
@@ -274,6 +297,11 @@ static int ring_submit(struct compress *c, const struct request *request)
 	if (is_asleep(own))
 		wake(&own->asleep, &c->futex_calls);
 	return 0;
+}
+
+static bool ring_has_room(struct compress *c)
+{
+	return find_room(c, c->own);
 }
 
 /* Half of what is under way, at least one: what is collected can be sent
@@ -353,6 +381,7 @@ const struct compress_engine_ops compress_ring_ops = {
 	.exit = ring_exit,
 	.run = ring_run,
 	.quit = ring_quit,
+	.has_room = ring_has_room,
 	.submit = ring_submit,
 	.collect = ring_collect,
 };

@@ -8,20 +8,11 @@
 #include "base/bitmap.h"
 #include "base/clock.h"
 #include "migrate/copy.h"
+#include "migrate/item.h"
 #include "migrate/send.h"
 
 /* As in send.c: whether a page is zero shows in a cold cache line. */
 #define AHEAD_PAGES 8u
-
-/* A run to be. */
-struct item {
-	uint64_t gfn;
-	uint32_t count;
-	uint32_t bytes, check; /* of a packed one */
-	enum wire_kind kind;
-	unsigned int region;
-	const uint8_t *data; /* NULL: zeros */
-};
 
 struct packer {
 	struct sender *s;
@@ -48,6 +39,7 @@ struct packer {
 	uint8_t *slots;
 	unsigned int nr_slots;
 
+	unsigned int raw_left; /* that find_room() has granted */
 	bool payload; /* the piece had pages that are not zero */
 	uint64_t idle_ns;
 };
@@ -94,31 +86,6 @@ uint64_t packer_idle_ns(struct packer *p)
 	return idle_ns;
 }
 
-static int by_gfn(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-
-	return x->gfn < y->gfn ? -1 : x->gfn > y->gfn;
-}
-
-static void put_item(struct batch *b, const struct item *item)
-{
-	uint32_t i;
-
-	if (item->kind > WIRE_RAW) {
-		batch_add_packed(b, item->region, item->gfn, item->count,
-				 item->kind, item->data, item->bytes,
-				 item->check);
-		return;
-	}
-	for (i = 0; i < item->count; i++)
-		batch_add(b, item->region, item->gfn + i, item->kind,
-			  item->data ? (uint8_t *)item->data +
-					       i * (size_t)WIRE_PAGE_BYTES
-				     : NULL);
-}
-
-/* No page comes twice in a round, so there is one order; see wire.h. */
 static int flush(struct packer *p)
 {
 	unsigned int i;
@@ -126,9 +93,7 @@ static int flush(struct packer *p)
 
 	if (!p->nr_items)
 		return 0;
-	qsort(p->item, p->nr_items, sizeof(p->item[0]), by_gfn);
-	for (i = 0; i < p->nr_items; i++)
-		put_item(&p->s->batch, &p->item[i]);
+	items_to_batch(p->item, p->nr_items, &p->s->batch);
 	rc = sender_flush(p->s);
 	for (i = 0; i < p->nr_held; i++)
 		compress_release(p->pool, &p->held[i]);
@@ -239,6 +204,44 @@ static int collect(struct packer *p, bool wait)
 	return rc;
 }
 
+/*
+ * With no worker free and none to wait for, pages go as they are, so that the
+ * link is not idle because the CPUs are not fast enough. Where it is the link
+ * that is not fast enough, that would make it worse: each of them takes the
+ * place of several packed ones, and the sender would sleep in its socket while
+ * the workers, too, have nothing to do. So they go in small portions, each for
+ * a link that has room; else what is waited for is a worker after all.
+ */
+#define RAW_PORTION_PAGES 32u
+
+static int find_room(struct packer *p)
+{
+	struct compress_result result;
+	int rc = 0;
+
+	while (!rc && !p->raw_left && compress_busy(p->pool)) {
+		if (sender_has_room(p->s))
+			p->raw_left = RAW_PORTION_PAGES;
+		else if (compress_collect(p->pool, &result, true))
+			rc = add_result(p, &result);
+	}
+	return rc;
+}
+
+static int add_busy(struct packer *p, const struct compress_job *job)
+{
+	int rc = add_raw(p, p->pending.region, p->pending.gfn, job->nr_pages,
+			 job->pages);
+
+	if (p->raw_left > job->nr_pages) {
+		p->raw_left -= job->nr_pages;
+		return rc;
+	}
+	p->raw_left = 0;
+	/* At once, the link has room; "locked" is as it was. */
+	return rc || !compress_busy(p->pool) ? rc : flush(p);
+}
+
 static int hand_out(struct packer *p)
 {
 	struct compress_job job = {
@@ -247,11 +250,12 @@ static int hand_out(struct packer *p)
 		.pages = p->pending.pages,
 		.nr_pages = p->pending.nr,
 	};
-	int rc = 0, taken;
+	int rc, taken;
 
 	if (!p->pending.nr)
 		return 0;
 	p->pending.nr = 0;
+	rc = find_room(p);
 	taken = compress_submit(p->pool, &job);
 	/* All buffers are full of what has not been sent. */
 	while (!rc && taken == -EAGAIN) {
@@ -261,8 +265,7 @@ static int hand_out(struct packer *p)
 		taken = compress_submit(p->pool, &job);
 	}
 	if (!rc && taken == -EBUSY)
-		rc = add_raw(p, p->pending.region, p->pending.gfn, job.nr_pages,
-			     job.pages);
+		rc = add_busy(p, &job);
 	else if (!rc)
 		rc = taken;
 	return rc ? rc : collect(p, false);

@@ -69,6 +69,15 @@ static inline bool request_ring_has_room(struct request_ring *r)
 	return tail - r->head_seen < r->capacity;
 }
 
+/* Not yet taken; has_room() afterwards is true if there are fewer than
+ * capacity. Context: the producer. */
+static inline uint32_t request_ring_count(struct request_ring *r)
+{
+	r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
+	return atomic_load_explicit(&r->tail, memory_order_relaxed) -
+	       r->head_seen;
+}
+
 /* There is room. Context: the producer. */
 static inline void request_ring_put(struct request_ring *r,
 				    const struct request *request)

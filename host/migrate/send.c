@@ -73,6 +73,13 @@ static void pace(struct sender *s)
 	s->max_raw_pages = pages ? pages : 1;
 }
 
+bool sender_has_room(struct sender *s)
+{
+	uint64_t rate = progress_params(s->progress).max_bandwidth_bytes_per_s;
+
+	return !feed_delay_ns(s->feed, rate) && channel_has_room(s->peer->ch);
+}
+
 static void show_run(const struct sender *s, const struct wire_run_le *run,
 		     const uint8_t **copy)
 {

@@ -41,6 +41,10 @@ void sender_exit(struct sender *s);
 int sender_compress(struct sender *s, struct compress *pool,
 		    enum wire_kind kind, unsigned int max_pages);
 
+/* Would sender_flush() send some 100 KiB now, and not wait for the limit or for
+ * the peer? */
+bool sender_has_room(struct sender *s);
+
 /* Sends the batch, if there is anything in it. 0 or -errno of the peer. */
 int sender_flush(struct sender *s);
 

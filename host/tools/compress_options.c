@@ -43,8 +43,9 @@ const struct option_spec compress_options[] = {
 	{ "probe", OPTION_ONOFF, AT(probe), "on|off",
 	  "look for random pages before trying them (default on)", 0, 0, NULL },
 	{ "capacity", OPTION_NUMBER, AT(capacity), "N",
-	  "requests in a worker's ring, 2^n (default 4)", 1,
-	  COMPRESS_MAX_CAPACITY, NULL },
+	  "requests in a worker's ring, 2^n (default: 4 of 64K, and of smaller\n"
+	  "ones up to 32)",
+	  1, COMPRESS_MAX_CAPACITY, NULL },
 	{ "scan", OPTION_CHOICE, AT(scan), "ORDER",
 	  "where room is looked for: awake workers first (default), first:\n"
 	  "in their order, robin: in turn",
@@ -212,7 +213,7 @@ json_t *compress_params_json(const struct compress_settings *s)
 		"codec", s->codec->name, "level", s->level, "batch_pages",
 		(json_int_t)s->batch, "wait", s->wait, "probe", s->probe,
 		"capacity",
-		(int)(p.capacity ? p.capacity : COMPRESS_DEFAULT_CAPACITY),
+		(int)(p.capacity ? p.capacity : compress_capacity(p.max_pages)),
 		"scan", compress_scan_names[s->scan], "max_awake",
 		s->max_awake ? json_integer((json_int_t)s->max_awake)
 			     : json_null(),

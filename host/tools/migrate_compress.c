@@ -32,7 +32,8 @@ const struct option_spec migrate_compress_options[] = {
 	  NULL },
 	{ "compress-wait", OPTION_ONOFF, AT(wait), "on|off",
 	  "no thread is free: wait for one (default), or send the\n"
-	  "page as it is; no effect with QEMU's multifd",
+	  "page as it is if the link has room; QEMU and --engine\n"
+	  "locked: anyhow; no effect with QEMU's multifd",
 	  0, 0, NULL },
 	{ "engine", OPTION_CHOICE, AT(engine), "ENGINE",
 	  "how pages reach the threads: ring (default, no locks) or\n"

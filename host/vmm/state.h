@@ -56,7 +56,7 @@ struct vm_clock_report {
 	uint64_t tsc_hz;
 };
 
-/* -ENODATA before a successful load. */
+/* -ENODATA before a successful load. Context: any thread. */
 int vm_state_clock(const struct vm *vm, struct vm_clock_report *ret_report);
 
 enum vm_value_kind {

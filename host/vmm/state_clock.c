@@ -158,25 +158,28 @@ void clock_measure(struct vm *vm, const struct state_tsc *saved)
 	struct vm_clock_report *r = &vm->clock;
 	uint64_t now_tsc = 0, now_ns;
 	int64_t ran_ns, slack_ns;
+	bool known = !msr_read(&vm->vcpu[0], MSR_TSC, &now_tsc);
 
-	vm->has_clock = !msr_read(&vm->vcpu[0], MSR_TSC, &now_tsc);
 	now_ns = realtime_ns();
 	r->tsc_hz = vm_tsc_hz(vm);
 	r->tsc_ticks = (int64_t)(now_tsc - saved->guest_tsc);
 	r->elapsed_ns = (int64_t)(now_ns - saved->realtime_ns);
 	if (!vm->tsc_khz)
-		return;
+		goto out;
 	ran_ns = (int64_t)((__int128)r->tsc_ticks * 1000000 / vm->tsc_khz);
 	/* Real time is slewed (0.05 %), and we may have been preempted
 	 * between the two readings. */
 	slack_ns = r->elapsed_ns / 1000 + (int64_t)NSEC_PER_MSEC;
 	r->tsc_ran = ran_ns > r->elapsed_ns - slack_ns &&
 		     ran_ns < r->elapsed_ns + slack_ns;
+out:
+	/* Releases the report to whoever asks meanwhile. */
+	atomic_store_explicit(&vm->has_clock, known, memory_order_release);
 }
 
 int vm_state_clock(const struct vm *vm, struct vm_clock_report *ret_report)
 {
-	if (!vm->has_clock)
+	if (!atomic_load_explicit(&vm->has_clock, memory_order_acquire))
 		return -ENODATA;
 	*ret_report = vm->clock;
 	return 0;

@@ -96,7 +96,7 @@ struct vm {
 	bool frozen; /* between save and resume: no input */
 
 	struct dirty_log log;
-	bool has_clock;
+	_Atomic bool has_clock; /* after clock: others read it */
 	struct vm_clock_report clock;
 
 	unsigned int nr_vcpus;

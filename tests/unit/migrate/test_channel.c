@@ -51,6 +51,34 @@ static void each(void (*test)(struct pair *p))
 	}
 }
 
+/* A socket says when it is full, and when it is not any more. */
+static void test_room(void **state)
+{
+	static uint8_t bytes[65536];
+	unsigned int nr = 0, i;
+	struct pair p;
+
+	open_sockets(&p);
+	while (channel_has_room(p.a)) {
+		struct iovec iov = { bytes, sizeof(bytes) };
+
+		assert_int_equal(channel_write_all(p.a, &iov, 1), 0);
+		assert_true(++nr < 1000);
+	}
+	/* With room for some 100 KiB, as it says. */
+	assert_true(nr > 1);
+	for (i = 0; i < nr; i++)
+		assert_int_equal(channel_read_all(p.b, bytes, sizeof(bytes)),
+				 0);
+	assert_true(channel_has_room(p.a));
+	channel_close(p.a);
+	channel_close(p.b);
+	open_memory(&p);
+	assert_true(channel_has_room(p.a));
+	channel_close(p.a);
+	channel_close(p.b);
+}
+
 static uint8_t big[3000000], got[sizeof(big)];
 
 static void *write_big(void *ctx)
@@ -156,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_whole_transfer),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_wakes),
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_no_capacity),
 	};
 

@@ -227,89 +227,12 @@ static void test_ring_parameters(void **state)
 				}
 }
 
-/* With no room and no wait the submitter is told so, and nothing is lost. */
-static void test_busy(void **state)
+static void test_capacity(void **state)
 {
-	struct compress_params p = params();
-	struct compress_stats s;
-	struct compress *c;
-	struct box b;
-	unsigned int engine, i, busy;
-
-	for (engine = 0; engine < COMPRESS_NR_ENGINES; engine++) {
-		box_init(&b);
-		p.engine = engine;
-		p.nr_threads = 1;
-		p.wait = false;
-		p.max_pages = 16;
-		p.level = 9;
-		assert_int_equal(compress_create(&p, &c, NULL), 0);
-		for (i = 0, busy = 0; !busy; i = (i + 1) % 16) {
-			struct compress_job job = { .tag = i,
-						    .pages = b.ram,
-						    .nr_pages = 16 };
-			int rc = compress_submit(c, &job);
-			struct compress_result r;
-
-			assert_true(!rc || rc == -EBUSY);
-			busy += rc == -EBUSY;
-			while (compress_collect(c, &r, false))
-				compress_release(c, &r);
-		}
-		compress_get_stats(c, &s);
-		assert_int_equal(s.busy_pages, 16);
-		assert_int_equal(s.submitted_pages, s.submitted * 16);
-		/* What is under way is dropped. */
-		compress_destroy(c);
-		box_exit(&b);
-	}
-}
-
-/* Who holds what he was given, is told to give it back. */
-static void test_held(void **state)
-{
-	struct compress_params p = params();
-	struct compress_result held[64];
-	unsigned int engine, nr, i;
-	struct compress *c;
-	struct box b;
-	int rc = 0;
-
-	box_init(&b);
-	for (engine = 0; engine < COMPRESS_NR_ENGINES; engine++) {
-		p.engine = engine;
-		p.max_held = 8;
-		assert_int_equal(compress_create(&p, &c, NULL), 0);
-		for (nr = 0, i = 0; i < 64; i++) {
-			struct compress_job job = { .tag = i,
-						    .pages = b.ram,
-						    .nr_pages = 1 };
-
-			rc = compress_submit(c, &job);
-			if (rc)
-				break;
-			while (compress_collect(c, &held[nr], false))
-				nr++;
-		}
-		while (compress_collect(c, &held[nr], true))
-			nr++;
-		assert_int_equal(rc, -EAGAIN);
-		assert_in_range(nr, 9, 63);
-		for (i = 0; i < nr; i++) {
-			assert_non_null(held[i].packed);
-			assert_int_equal(held[i].packed_bytes,
-					 held[0].packed_bytes);
-			assert_memory_equal(held[i].packed, held[0].packed,
-					    held[0].packed_bytes);
-			compress_release(c, &held[i]);
-		}
-		rc = compress_submit(c,
-				     &(struct compress_job){ .pages = b.ram,
-							     .nr_pages = 1 });
-		assert_int_equal(rc, 0);
-		compress_destroy(c);
-	}
-	box_exit(&b);
+	assert_int_equal(compress_capacity(16), 4);
+	assert_int_equal(compress_capacity(15), 8);
+	assert_int_equal(compress_capacity(4), 16);
+	assert_int_equal(compress_capacity(1), 32);
 }
 
 /* One bad request among good ones. */
@@ -387,8 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_engines),
 		cmocka_unit_test(test_ring_parameters),
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_capacity),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_stats),
 	};
