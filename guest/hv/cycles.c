@@ -114,9 +114,10 @@ static void list(uint64_t family)
 
 	text[0] = 0;
 	for (p = families[family]; p->name; p++)
-		used += print_text(text + used, sizeof(text) - used, "%s%s:%u",
-				   used ? "," : "", p->name,
-				   p->rings & PROBE_BOTH);
+		if (!(p->rings & PROBE_HIDDEN))
+			used += print_text(text + used, sizeof(text) - used,
+					   "%s%s:%u", used ? "," : "", p->name,
+					   p->rings & PROBE_BOTH);
 	console_print("ok tables=%u probes=%s", (uint32_t)NR_FAMILIES, text);
 }
 

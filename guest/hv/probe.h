@@ -18,6 +18,8 @@
 #define PROBE_BOTH 3u
 /* Called in ring 0 all the same: it goes to ring 3 by itself. */
 #define PROBE_ENTERS 4u
+/* Not in the list. */
+#define PROBE_HIDDEN 8u
 
 /* No sample more can be had. */
 #define PROBE_END UINT64_MAX

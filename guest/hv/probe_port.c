@@ -4,13 +4,13 @@
 
 #include "kern/console.h"
 
-/* The PIC's mask: KVM's own PIC, wherever its irqchip is in the kernel. */
-#define PORT_KERNEL 0x21u
+/* The PIC's mask: answered in the kernel wherever KVM's whole irqchip is. */
+#define PORT_PIC 0x21u
 /* The UART's scratch register, which does nothing: always the VMM's. */
-#define PORT_USER 0x3ffu
-/* The I/O APIC's index register, as the PIC; and where nobody is. */
-#define MMIO_KERNEL 0xfec00000u
-#define MMIO_USER 0xfed40000u
+#define PORT_UART 0x3ffu
+/* The I/O APIC's index register: as the PIC. Where nobody is: the VMM. */
+#define MMIO_IOAPIC 0xfec00000u
+#define MMIO_NOBODY 0xfed40000u
 
 static uint8_t before;
 
@@ -26,70 +26,70 @@ static const char *missing_uart(void)
 	return console_present() ? NULL : "no uart";
 }
 
-static void begin_kernel(void)
+static void begin_pic(void)
 {
-	before = inb(PORT_KERNEL);
-	switch_port(PORT_KERNEL, true);
+	before = inb(PORT_PIC);
+	switch_port(PORT_PIC, true);
 }
 
-static void undo_kernel(void)
+static void undo_pic(void)
 {
-	outb(PORT_KERNEL, before);
-	switch_port(PORT_KERNEL, false);
+	outb(PORT_PIC, before);
+	switch_port(PORT_PIC, false);
 }
 
-static void begin_user(void)
+static void begin_uart(void)
 {
-	before = inb(PORT_USER);
-	switch_port(PORT_USER, true);
+	before = inb(PORT_UART);
+	switch_port(PORT_UART, true);
 }
 
-static void undo_user(void)
+static void undo_uart(void)
 {
-	outb(PORT_USER, before);
-	switch_port(PORT_USER, false);
+	outb(PORT_UART, before);
+	switch_port(PORT_UART, false);
 }
 
-static void op_in_kernel(void)
+static void op_in_pic(void)
 {
-	inb(PORT_KERNEL);
+	inb(PORT_PIC);
 }
 
-static void op_out_kernel(void)
+static void op_out_pic(void)
 {
-	outb(PORT_KERNEL, before);
+	outb(PORT_PIC, before);
 }
 
-static void op_in_user(void)
+static void op_in_uart(void)
 {
-	inb(PORT_USER);
+	inb(PORT_UART);
 }
 
-static void op_out_user(void)
+static void op_out_uart(void)
 {
-	outb(PORT_USER, before);
+	outb(PORT_UART, before);
 }
 
-static void op_mmio_kernel(void)
+static void op_mmio_ioapic(void)
 {
-	(void)*(volatile uint32_t *)(uint64_t)MMIO_KERNEL;
+	(void)*(volatile uint32_t *)(uint64_t)MMIO_IOAPIC;
 }
 
-static void op_mmio_user(void)
+static void op_mmio_nobody(void)
 {
-	(void)*(volatile uint32_t *)(uint64_t)MMIO_USER;
+	(void)*(volatile uint32_t *)(uint64_t)MMIO_NOBODY;
 }
 
 const struct probe probes_port[] = {
-	{ "port_in_kernel", PROBE_BOTH, NULL, begin_kernel, undo_kernel,
-	  .op = op_in_kernel },
-	{ "port_out_kernel", PROBE_BOTH, NULL, begin_kernel, undo_kernel,
-	  .op = op_out_kernel },
-	{ "port_in_user", PROBE_BOTH, missing_uart, begin_user, undo_user,
-	  .op = op_in_user },
-	{ "port_out_user", PROBE_BOTH, missing_uart, begin_user, undo_user,
-	  .op = op_out_user },
-	{ "mmio_kernel", PROBE_BOTH, .op = op_mmio_kernel },
-	{ "mmio_user", PROBE_BOTH, .op = op_mmio_user },
+	{ "port_in_pic", PROBE_BOTH, NULL, begin_pic, undo_pic,
+	  .op = op_in_pic },
+	{ "port_out_pic", PROBE_BOTH, NULL, begin_pic, undo_pic,
+	  .op = op_out_pic },
+	{ "port_in_uart", PROBE_BOTH, missing_uart, begin_uart, undo_uart,
+	  .op = op_in_uart },
+	{ "port_out_uart", PROBE_BOTH, missing_uart, begin_uart, undo_uart,
+	  .op = op_out_uart },
+	{ "mmio_ioapic", PROBE_BOTH, .op = op_mmio_ioapic },
+	{ "mmio_nobody", PROBE_BOTH, .op = op_mmio_nobody },
 	{ .name = NULL },
 };

@@ -182,10 +182,11 @@ static inline void halt_for_interrupt(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* Serve the interrupts that are pending. Interrupts are off before and after. */
+/* Serve the interrupts that are pending. Interrupts are off before and after.
+ * No pause: QEMU's TCG leaves the translation in it and keeps the shadow of sti. */
 static inline void let_interrupts_in(void)
 {
-	__asm__ volatile("sti; pause; cli" : : : "memory");
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
 static inline void ud2(void)
