@@ -42,6 +42,16 @@ bool probe_spin(const struct cpu *cpu, uint32_t before, bool window)
 	return true;
 }
 
+static uint64_t sample_empty(void)
+{
+	uint64_t start = probe_tsc();
+
+	return probe_tsc() - start;
+}
+
+/* As empty as the first of all, for probes that time themselves. */
+static const struct probe empty_sample = { "", .sample = sample_empty };
+
 static uint64_t time_once(const struct probe *p)
 {
 	uint64_t start;
@@ -136,7 +146,8 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 	else if (p->missing)
 		why = p->missing();
 	if (!why) {
-		measure(probes_cpu, ring, EMPTY_ROUNDS, &empty);
+		measure(p->sample ? &empty_sample : probes_cpu, ring,
+			EMPTY_ROUNDS, &empty);
 		measure(p, ring, rounds, &s);
 		if (!run.rounds)
 			why = "it did not end in time";
@@ -148,7 +159,8 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 	console_print("ok probe=%s ring=%u rounds=%u min=%u p50=%u p90=%u "
 		      "p99=%u max=%u empty=%u gpa=%lu",
 		      name, ring, run.rounds, s.min, s.p50, s.p90, s.p99, s.max,
-		      p->sample ? 0 : empty.p50, (uint64_t)run.ticks);
+		      p->rings & PROBE_LATE ? 0 : empty.p50,
+		      (uint64_t)run.ticks);
 }
 
 static void both(uint32_t rounds)

@@ -20,6 +20,8 @@
 #define PROBE_ENTERS 4u
 /* Not in the list. */
 #define PROBE_HIDDEN 8u
+/* Its ticks count from a time that was set: no loop is in them. */
+#define PROBE_LATE 16u
 
 /* No sample more can be had. */
 #define PROBE_END UINT64_MAX
