@@ -22,6 +22,7 @@ struct cycles {
 	char path[PATH_MAX];
 	const char *kernel;
 	uint64_t turn;
+	bool skipped; /* some probe was */
 };
 
 static void on_child(void *ctx, unsigned int slot, pid_t pid)
@@ -88,6 +89,7 @@ static void judge(struct cycles *c, const struct cycles_boot *boot)
 	for (i = 0; i < boot->nr; i++) {
 		const struct cycles_probe *p = &boot->probe[i];
 
+		c->skipped = c->skipped || !p->nr_ticks;
 		if (!p->nr_ticks)
 			result_warn(c->result, "%s in ring %u: skipped: %s",
 				    p->name, p->ring, p->skipped);
@@ -173,25 +175,35 @@ static json_t *features(const struct cycles_features *f)
 	return list;
 }
 
-static void explain_nulls(struct result *r)
+static void explain(struct result *r, const char *const *keys, size_t nr,
+		    const char *reason)
+{
+	while (nr--)
+		result_warn_null(r, *keys++, reason);
+}
+
+static void explain_nulls(const struct cycles *c)
 {
 	static const char *const measured[] = {
-		"empty_ticks", "spread_pct", "ticks",  "ns",
-		"histogram",   "min",	     "median", "mean",
-		"stddev",      "p99",	     "max",
+		"probes.empty_ticks", "probes.spread_pct", "probes.ticks",
+		"probes.ns",	      "probes.histogram",  "probes.figures",
 	};
-	size_t i;
+	static const char *const paired[] = {
+		"ab.base_p50_ns", "ab.feature_p50_ns", "ab.difference_ns",
+		"ab.ci95_low_ns", "ab.ci95_high_ns",
+	};
 
-	for (i = 0; i < sizeof(measured) / sizeof(measured[0]); i++)
-		result_warn_null(r, measured[i],
-				 "the probe was skipped: see `skipped`");
-	result_warn_null(r, "skipped", "it was measured");
-	result_warn_null(r, "p50_range_pct", "it takes two boots");
-	result_warn_null(r, "base_p50_ns", "the probe was skipped");
-	result_warn_null(r, "feature_p50_ns", "the probe was skipped");
-	result_warn_null(r, "difference_ns", "the probe was skipped");
-	result_warn_null(r, "ci95_low_ns", "it takes 6 pairs");
-	result_warn_null(r, "ci95_high_ns", "it takes 6 pairs");
+	result_warn_null(c->result, "probes.skipped", "it was measured");
+	if (c->skipped)
+		explain(c->result, measured, 6, "the probe was skipped");
+	if (c->skipped || c->set->repeat == 1)
+		result_warn_null(c->result, "probes.p50_range_pct",
+				 "it takes figures of two boots");
+	if (!c->set->ab_text)
+		return;
+	result_warn_null(c->result, "features.skipped", "it was measured");
+	explain(c->result, paired, 5,
+		"the probe was skipped, or there are not 6 pairs");
 }
 
 static void conclude(struct cycles *c, int rc)
@@ -209,7 +221,7 @@ static void conclude(struct cycles *c, int rc)
 	}
 	/* Nothing ran at all: exit code 77. */
 	result_add_verdict(c->result, RESULT_SKIP);
-	explain_nulls(c->result);
+	explain_nulls(c);
 	result_set_extra(c->result, "level", json_string(s->level_name));
 	result_set_extra(c->result, "ticks_are", json_string(s->ticks));
 	result_set_extra(c->result, "probes", probes);

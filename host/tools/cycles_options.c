@@ -61,13 +61,14 @@ static const struct command_help help = {
 		"interrupts, timers, memory that is touched for the first "
 		"time. Each\nprobe takes many turns; an empty loop is taken "
 		"off.",
-	.examples = "  vmferry cycles\n"
-		    "  vmferry cycles --list\n"
-		    "  vmferry cycles --vmm qemu --accel tcg --icount --vcpus 1\n"
-		    "  vmferry cycles --only 'port*,cpuid' --repeat 10 "
-		    "--pin 0,1 --json cycles.json\n"
-		    "  vmferry cycles --vmm qemu --ab hv-relaxed,"
-		    "hv-vpindex+hv-synic",
+	.examples =
+		"  vmferry cycles\n"
+		"  vmferry cycles --list\n"
+		"  vmferry cycles --vmm qemu --accel tcg --icount --vcpus 1\n"
+		"  vmferry cycles --only 'port*,cpuid' --repeat 10 "
+		"--pin 0,1 --json cycles.json\n"
+		"  vmferry cycles --vmm qemu --ab hv-relaxed,"
+		"hv-vpindex+hv-synic",
 };
 
 static int split_only(struct cycles_options *s, struct error *err)
@@ -131,23 +132,21 @@ static int check(struct cycles_options *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--list measures nothing: leave out --ab");
 	s->common.machine.qemu.icount = s->icount;
-	s->level_name = s->level ? levels[s->level] :
-				   cycles_level(cycles_host(), tcg);
-	s->ticks = s->icount ||
-				   (!tcg && cycles_host() ==
-						    CYCLES_HOST_EMULATED) ?
-			   "instructions, emulated" :
-		   tcg ? "of an emulated TSC" :
-			 "of the TSC";
+	s->level_name =
+		s->level ? levels[s->level] : cycles_level(cycles_host(), tcg);
+	s->ticks = s->icount || (!tcg && cycles_host() == CYCLES_HOST_EMULATED)
+			   ? "instructions, emulated"
+		   : tcg ? "of an emulated TSC"
+			 : "of the TSC";
 	return 0;
 }
 
 int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
 			 struct error *err)
 {
-	static const struct option_spec *const tables[] = {
-		machine_options, common_options, options, NULL
-	};
+	static const struct option_spec *const tables[] = { machine_options,
+							    common_options,
+							    options, NULL };
 	int rc;
 
 	common_init(&s->common);
@@ -199,6 +198,8 @@ json_t *cycles_params(const struct cycles_options *s)
 	for (i = 1; i < s->features.nr; i++)
 		json_array_append_new(features,
 				      result_string(s->features.name[i]));
+	/* It has none. */
+	json_object_del(o, "workload");
 	json_object_set_new(o, "only", names(s->only, s->nr_only));
 	json_object_set_new(o, "rounds", json_integer((json_int_t)s->rounds));
 	json_object_set_new(o, "limit_ms",
