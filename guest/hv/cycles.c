@@ -11,7 +11,6 @@
 #include "x86/tsc.h"
 
 #define ROUNDS 1000u
-#define EMPTY_ROUNDS 101u
 #define LIMIT_MS 500u
 
 static const struct probe *const families[] = {
@@ -25,6 +24,7 @@ static struct {
 	uint32_t rounds; /* wanted, and done */
 	uint64_t end; /* TSC */
 	uint32_t ticks[CYCLES_MAX_ROUNDS];
+	uint32_t empty[CYCLES_MAX_ROUNDS];
 } run;
 
 bool probe_spin(const struct cpu *cpu, uint32_t before, bool window)
@@ -63,18 +63,27 @@ static uint64_t time_once(const struct probe *p)
 	return probe_tsc() - start;
 }
 
+static uint32_t clip(uint64_t ticks)
+{
+	return ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+}
+
+/* An empty round before each: what drifts falls on both. */
 static uint64_t time_all(void *arg)
 {
+	const struct probe *empty =
+		run.probe->sample ? &empty_sample : probes_cpu;
 	uint32_t i;
 
 	(void)arg;
 	for (i = 0; i < run.rounds && rdtsc() < run.end; i++) {
-		uint64_t ticks = time_once(run.probe);
+		uint64_t ticks;
 
+		run.empty[i] = clip(time_once(empty));
+		ticks = time_once(run.probe);
 		if (ticks == PROBE_END)
 			break;
-		run.ticks[i] =
-			ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+		run.ticks[i] = clip(ticks);
 	}
 	run.rounds = i;
 	return 0;
@@ -82,12 +91,16 @@ static uint64_t time_all(void *arg)
 
 static uint64_t sort(void *arg)
 {
-	spread_compute(run.ticks, run.rounds, arg);
+	struct spread *s = arg;
+
+	spread_compute(run.ticks, run.rounds, &s[0]);
+	spread_compute(run.empty, run.rounds, &s[1]);
 	return 0;
 }
 
+/* @ret: of the probe, and of the empty rounds. */
 static void measure(const struct probe *p, uint32_t ring, uint32_t rounds,
-		    struct spread *ret)
+		    struct spread ret[2])
 {
 	run.probe = p;
 	run.rounds = rounds;
@@ -135,7 +148,7 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 {
 	const struct probe *p = find(name, ring);
 	const char *why = NULL;
-	struct spread empty, s;
+	struct spread s[2];
 
 	if (!p) {
 		console_print("error no probe %s in ring %u", name, ring);
@@ -146,9 +159,7 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 	else if (p->missing)
 		why = p->missing();
 	if (!why) {
-		measure(p->sample ? &empty_sample : probes_cpu, ring,
-			EMPTY_ROUNDS, &empty);
-		measure(p, ring, rounds, &s);
+		measure(p, ring, rounds, s);
 		if (!run.rounds)
 			why = "it did not end in time";
 	}
@@ -158,21 +169,21 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 	}
 	console_print("ok probe=%s ring=%u rounds=%u min=%u p50=%u p90=%u "
 		      "p99=%u max=%u empty=%u gpa=%lu",
-		      name, ring, run.rounds, s.min, s.p50, s.p90, s.p99, s.max,
-		      p->rings & PROBE_LATE ? 0 : empty.p50,
+		      name, ring, run.rounds, s[0].min, s[0].p50, s[0].p90,
+		      s[0].p99, s[0].max, p->rings & PROBE_LATE ? 0 : s[1].p50,
 		      (uint64_t)run.ticks);
 }
 
 static void both(uint32_t rounds)
 {
-	struct spread ring0, ring3;
+	struct spread s[2][2];
 
-	measure(find("cpuid", 0), 0, rounds, &ring0);
-	measure(find("cpuid", 3), 3, rounds, &ring3);
+	measure(find("cpuid", 0), 0, rounds, s[0]);
+	measure(find("cpuid", 3), 3, rounds, s[1]);
 	console_print("ok rounds=%u ring0_min=%u ring0_p50=%u ring0_p99=%u "
 		      "ring3_min=%u ring3_p50=%u ring3_p99=%u",
-		      rounds, ring0.min, ring0.p50, ring0.p99, ring3.min,
-		      ring3.p50, ring3.p99);
+		      rounds, s[0][0].min, s[0][0].p50, s[0][0].p99,
+		      s[1][0].min, s[1][0].p50, s[1][0].p99);
 }
 
 void cycles_command(char *words)

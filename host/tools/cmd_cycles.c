@@ -23,6 +23,7 @@ struct cycles {
 	const char *kernel;
 	uint64_t turn;
 	bool skipped; /* some probe was */
+	uint64_t tsc_hz; /* of the first boot */
 };
 
 static void on_child(void *ctx, unsigned int slot, pid_t pid)
@@ -103,6 +104,25 @@ static void judge(struct cycles *c, const struct cycles_boot *boot)
 	}
 }
 
+/* One host, one TSC: a guest that is denied its clock finds out less well. */
+static void check_hz(struct cycles *c, const char *variant,
+		     struct cycles_boot *boot)
+{
+	uint64_t hz = boot->tsc_hz, first = c->tsc_hz;
+
+	if (!first) {
+		c->tsc_hz = hz;
+		return;
+	}
+	if (hz > first + first / 1000 || hz < first - first / 1000)
+		result_warn(c->result,
+			    "%s: the guest took its TSC for one of %" PRIu64
+			    " Hz, and the first one for %" PRIu64
+			    " Hz: times are by that",
+			    variant, hz, first);
+	boot->tsc_hz = first;
+}
+
 static int one(struct cycles *c, unsigned int feature, unsigned int repeat,
 	       struct error *err)
 {
@@ -119,6 +139,8 @@ static int one(struct cycles *c, unsigned int feature, unsigned int repeat,
 	rc = cycles_run(&set, boot, &why);
 	if (boot->vmm_version[0])
 		common_note_version(&s->common, boot->vmm_version);
+	if (!rc)
+		check_hz(c, s->features.name[feature], boot);
 	if (!rc && !interrupt_pending()) {
 		json_t *o =
 			cycles_sample(boot, repeat, s->features.name[feature]);
@@ -206,6 +228,18 @@ static void explain_nulls(const struct cycles *c)
 		"the probe was skipped, or there are not 6 pairs");
 }
 
+static void print_ab(const struct cycles_features *f, const json_t *rows,
+		     FILE *out)
+{
+	unsigned int k;
+
+	cycles_ab_print(rows, out);
+	for (k = 1; k < f->nr; k++)
+		if (f->skipped[k][0])
+			fprintf(out, "%s: skipped: %s\n", f->name[k],
+				f->skipped[k]);
+}
+
 static void conclude(struct cycles *c, int rc)
 {
 	const struct cycles_options *s = c->set;
@@ -217,7 +251,7 @@ static void conclude(struct cycles *c, int rc)
 	if (!rc && !interrupt_pending() && !s->list) {
 		cycles_print(probes, s->level_name, s->ticks, out);
 		if (s->ab_text)
-			cycles_ab_print(rows, out);
+			print_ab(&s->features, rows, out);
 	}
 	/* Nothing ran at all: exit code 77. */
 	result_add_verdict(c->result, RESULT_SKIP);

@@ -65,11 +65,13 @@ const char *cycles_ab_cpu(const char *model, const char *feature,
 
 	while (*at && used < CYCLES_CPU_BYTES) {
 		size_t n = strcspn(at, "+");
-		bool set = memchr(at, '=', n);
+		bool off = *at == '-', set = memchr(at, '=', n);
 
 		used += (size_t)snprintf(cpu + used, CYCLES_CPU_BYTES - used,
-					 ",%.*s%s", (int)n, at,
-					 set ? "" : "=on");
+					 ",%.*s%s", (int)(n - off), at + off,
+					 set ? "" :
+					 off ? "=off" :
+					       "=on");
 		at += n + (at[n] == '+');
 	}
 	return cpu;

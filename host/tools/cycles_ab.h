@@ -29,7 +29,8 @@ struct cycles_features {
 int cycles_ab_parse(const char *text, struct cycles_features *ret,
 		    struct error *err);
 
-/* QEMU's -cpu: @model with a feature's flags, each "NAME" for "NAME=on". */
+/* QEMU's -cpu: @model with a feature's flags, "NAME" for "NAME=on" and "-NAME" for
+ * "NAME=off". */
 const char *cycles_ab_cpu(const char *model, const char *feature,
 			  char cpu[CYCLES_CPU_BYTES]);
 
