@@ -16,7 +16,7 @@
 
 #define TURN_ROUNDS 200u
 /* So many turns at least: one disturbance must not stand for all. */
-#define MIN_TURNS 3u
+#define MIN_TURNS 5u
 #define MAX_BOOTS 12u
 /* What the guest sends has its limit in one page. */
 #define GUEST_ROUNDS 2000u

@@ -172,7 +172,7 @@ static void time_cell(struct table *t, double ns)
 	if (isnan(ns))
 		table_cell(t, "-");
 	else
-		table_cell(t, "%s%s", ns < 0 ? "-" : "",
+		table_cell(t, "%s%s", ns <= -0.5 ? "-" : "",
 			   units_format_time(text, fabs(ns)));
 }
 
