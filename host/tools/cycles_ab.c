@@ -69,9 +69,9 @@ const char *cycles_ab_cpu(const char *model, const char *feature,
 
 		used += (size_t)snprintf(cpu + used, CYCLES_CPU_BYTES - used,
 					 ",%.*s%s", (int)(n - off), at + off,
-					 set ? "" :
-					 off ? "=off" :
-					       "=on");
+					 set   ? ""
+					 : off ? "=off"
+					       : "=on");
 		at += n + (at[n] == '+');
 	}
 	return cpu;
@@ -187,8 +187,7 @@ static void interval_cell(struct table *t, double low, double high)
 	units_format_time(from, fabs(low));
 	units_format_time(to, fabs(high));
 	table_cell(t, "%s%s .. %s%s%s", low < 0 ? "-" : "", from,
-		   high < 0 ? "-" : "", to,
-		   low > 0 || high < 0 ? " *" : "");
+		   high < 0 ? "-" : "", to, low > 0 || high < 0 ? " *" : "");
 }
 
 int cycles_ab_print(const json_t *rows, FILE *f)
@@ -202,8 +201,9 @@ int cycles_ab_print(const json_t *rows, FILE *f)
 	struct table *t;
 	json_t *o;
 	size_t i;
-	int rc = table_create("Medians with a feature and without (* no chance)",
-			      columns, 8, &t);
+	int rc =
+		table_create("Medians with a feature and without (* no chance)",
+			     columns, 8, &t);
 
 	if (rc)
 		return rc;

@@ -70,13 +70,13 @@ static json_t *probe(const struct cycles_boot *boot,
 	json_object_set_new(o, "empty_ticks",
 			    has ? json_integer(p->empty_ticks) : json_null());
 	json_object_set_new(o, "spread_pct",
-			    has ? result_number(p->stats.spread_pct) :
-				  json_null());
+			    has ? result_number(p->stats.spread_pct)
+				: json_null());
 	json_object_set_new(o, "ticks",
 			    has ? order(&p->stats, 1) : json_null());
 	json_object_set_new(o, "ns",
-			    has && !isnan(ns) ? order(&p->stats, ns) :
-						json_null());
+			    has && !isnan(ns) ? order(&p->stats, ns)
+					      : json_null());
 	json_object_set_new(o, "histogram", has ? histogram(p) : json_null());
 	return o;
 }
@@ -160,8 +160,7 @@ static double range_pct(const json_t *f)
 
 	if (!(number(f, "ns.p50", "n") > 1) || !(median > 0))
 		return NAN;
-	return 100 *
-	       (number(f, "ns.p50", "max") - number(f, "ns.p50", "min")) /
+	return 100 * (number(f, "ns.p50", "max") - number(f, "ns.p50", "min")) /
 	       median;
 }
 
@@ -235,13 +234,13 @@ static void note_cell(struct table *t, const json_t *o)
 		used += (size_t)snprintf(
 			words + used, used < 100 ? sizeof(words) - used : 0,
 			"%s%d", i ? ", " : "published: ",
-			(int)json_integer_value(json_object_get(one, "cycles")));
+			(int)json_integer_value(
+				json_object_get(one, "cycles")));
 	if (!isnan(number(json_object_get(o, "figures"), "ns.p50", "n")) &&
 	    json_is_number(json_object_get(o, "p50_range_pct")))
-		table_cell(t, "%s%sp50 within %.1f %%", words,
-			   used ? "; " : "",
-			   json_number_value(
-				   json_object_get(o, "p50_range_pct")));
+		table_cell(
+			t, "%s%sp50 within %.1f %%", words, used ? "; " : "",
+			json_number_value(json_object_get(o, "p50_range_pct")));
 	else
 		table_cell(t, "%s", words);
 }
@@ -250,11 +249,11 @@ int cycles_print(const json_t *probes, const char *level, const char *ticks,
 		 FILE *f)
 {
 	static const struct table_column columns[] = {
-		{ "probe", TABLE_LEFT },  { "ring", TABLE_RIGHT },
-		{ "min", TABLE_RIGHT },	  { "p50", TABLE_RIGHT },
-		{ "p90", TABLE_RIGHT },	  { "p99", TABLE_RIGHT },
-		{ "max", TABLE_RIGHT },	  { "min ticks", TABLE_RIGHT },
-		{ "p50", TABLE_RIGHT },	  { "", TABLE_LEFT },
+		{ "probe", TABLE_LEFT }, { "ring", TABLE_RIGHT },
+		{ "min", TABLE_RIGHT },	 { "p50", TABLE_RIGHT },
+		{ "p90", TABLE_RIGHT },	 { "p99", TABLE_RIGHT },
+		{ "max", TABLE_RIGHT },	 { "min ticks", TABLE_RIGHT },
+		{ "p50", TABLE_RIGHT },	 { "", TABLE_LEFT },
 	};
 	char title[160];
 	struct table *t;
