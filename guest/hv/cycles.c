@@ -1,63 +1,223 @@
 /* SPDX-License-Identifier: MIT */
-/* Exit timing. Sorting and, for ring 3, timing run in ring 3. */
+/* Runs the probes. Sorting and, for ring 3, timing run in ring 3. */
 #include "hv/cycles.h"
 
-#include "x86/cpu.h"
+#include "hv/probe.h"
+#include "kern/console.h"
+#include "lib/print.h"
+#include "lib/spread.h"
+#include "lib/string.h"
+#include "lib/words.h"
+#include "x86/tsc.h"
+
+#define ROUNDS 1000u
+#define LIMIT_MS 500u
+
+static const struct probe *const families[] = {
+	probes_cpu, probes_port, probes_irq, probes_ipi, probes_memory,
+};
+
+#define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
 
 static struct {
-	uint32_t rounds;
+	const struct probe *probe;
+	uint32_t rounds; /* wanted, and done */
+	uint64_t end; /* TSC */
 	uint32_t ticks[CYCLES_MAX_ROUNDS];
-} probe;
+	uint32_t empty[CYCLES_MAX_ROUNDS];
+} run;
 
-static uint64_t probe_run(void *arg)
+bool probe_spin(const struct cpu *cpu, uint32_t before, bool window)
 {
+	uint64_t end = rdtsc() + tsc_hz();
+
+	while (probe_taken(cpu) == before) {
+		if (rdtsc() >= end)
+			return false;
+		if (window)
+			let_interrupts_in();
+		else
+			pause();
+	}
+	return true;
+}
+
+static uint64_t sample_empty(void)
+{
+	uint64_t start = probe_tsc();
+
+	return probe_tsc() - start;
+}
+
+/* As empty as the first of all, for probes that time themselves. */
+static const struct probe empty_sample = { "", .sample = sample_empty };
+
+static uint64_t time_once(const struct probe *p)
+{
+	uint64_t start;
+
+	if (p->sample)
+		return p->sample();
+	start = probe_tsc();
+	p->op();
+	return probe_tsc() - start;
+}
+
+static uint32_t clip(uint64_t ticks)
+{
+	return ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+}
+
+/* An empty round before each: what drifts falls on both. */
+static uint64_t time_all(void *arg)
+{
+	const struct probe *empty =
+		run.probe->sample ? &empty_sample : probes_cpu;
 	uint32_t i;
 
 	(void)arg;
-	for (i = 0; i < probe.rounds; i++) {
-		uint64_t start = rdtsc(), ticks;
+	for (i = 0; i < run.rounds && rdtsc() < run.end; i++) {
+		uint64_t ticks;
 
-		cpuid(0, 0);
-		ticks = rdtsc() - start;
-		probe.ticks[i] =
-			ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+		run.empty[i] = clip(time_once(empty));
+		ticks = time_once(run.probe);
+		if (ticks == PROBE_END)
+			break;
+		run.ticks[i] = clip(ticks);
 	}
+	run.rounds = i;
 	return 0;
 }
 
-/* Shell sort: short, and fast enough for so few. */
-static uint64_t probe_sort(void *arg)
+static uint64_t sort(void *arg)
 {
-	uint32_t gap, i, j;
+	struct spread *s = arg;
 
-	(void)arg;
-	for (gap = probe.rounds / 2; gap; gap /= 2) {
-		for (i = gap; i < probe.rounds; i++) {
-			uint32_t value = probe.ticks[i];
-
-			for (j = i; j >= gap && probe.ticks[j - gap] > value;
-			     j -= gap)
-				probe.ticks[j] = probe.ticks[j - gap];
-			probe.ticks[j] = value;
-		}
-	}
+	spread_compute(run.ticks, run.rounds, &s[0]);
+	spread_compute(run.empty, run.rounds, &s[1]);
 	return 0;
 }
 
-static void probe_figures(struct cycles_figures *ret)
+/* @ret: of the probe, and of the empty rounds. */
+static void measure(const struct probe *p, uint32_t ring, uint32_t rounds,
+		    struct spread ret[2])
 {
-	user_enter(probe_sort, NULL);
-	ret->min = probe.ticks[0];
-	ret->p50 = probe.ticks[probe.rounds / 2];
-	ret->p99 = probe.ticks[probe.rounds * 99 / 100];
+	run.probe = p;
+	run.rounds = rounds;
+	run.end = rdtsc() + mul_div(tsc_hz(), LIMIT_MS, 1000);
+	if (p->begin)
+		p->begin();
+	if (ring && !(p->rings & PROBE_ENTERS))
+		user_enter(time_all, NULL);
+	else
+		time_all(NULL);
+	if (p->undo)
+		p->undo();
+	if (run.rounds)
+		user_enter(sort, ret);
 }
 
-void cycles_cpuid(uint32_t rounds, struct cycles_figures *ret_ring0,
-		  struct cycles_figures *ret_ring3)
+static const struct probe *find(const char *name, uint32_t ring)
 {
-	probe.rounds = rounds;
-	probe_run(NULL);
-	probe_figures(ret_ring0);
-	user_enter(probe_run, NULL);
-	probe_figures(ret_ring3);
+	uint32_t rings = ring ? PROBE_RING3 : PROBE_RING0, i;
+	const struct probe *p;
+
+	for (i = 0; i < NR_FAMILIES; i++)
+		for (p = families[i]; p->name; p++)
+			if ((p->rings & rings) && string_equal(p->name, name))
+				return p;
+	return NULL;
+}
+
+static void list(uint64_t family)
+{
+	const struct probe *p;
+	size_t used = 0;
+	char text[512];
+
+	text[0] = 0;
+	for (p = families[family]; p->name; p++)
+		if (!(p->rings & PROBE_HIDDEN))
+			used += print_text(text + used, sizeof(text) - used,
+					   "%s%s:%u", used ? "," : "", p->name,
+					   p->rings & PROBE_BOTH);
+	console_print("ok tables=%u probes=%s", (uint32_t)NR_FAMILIES, text);
+}
+
+static void one(const char *name, uint32_t ring, uint32_t rounds)
+{
+	const struct probe *p = find(name, ring);
+	const char *why = NULL;
+	struct spread s[2];
+
+	if (!p) {
+		console_print("error no probe %s in ring %u", name, ring);
+		return;
+	}
+	if (cpu_boot.cpu.plant.seed)
+		why = "the state check needs the probe interrupt";
+	else if (p->missing)
+		why = p->missing();
+	if (!why) {
+		measure(p, ring, rounds, s);
+		if (!run.rounds)
+			why = "it did not end in time";
+	}
+	if (why) {
+		console_print("ok probe=%s ring=%u skip=%s", name, ring, why);
+		return;
+	}
+	console_print("ok probe=%s ring=%u rounds=%u min=%u p50=%u p90=%u "
+		      "p99=%u max=%u empty=%u gpa=%lu",
+		      name, ring, run.rounds, s[0].min, s[0].p50, s[0].p90,
+		      s[0].p99, s[0].max, p->rings & PROBE_LATE ? 0 : s[1].p50,
+		      (uint64_t)run.ticks);
+}
+
+static void both(uint32_t rounds)
+{
+	struct spread s[2][2];
+
+	measure(find("cpuid", 0), 0, rounds, s[0]);
+	measure(find("cpuid", 3), 3, rounds, s[1]);
+	console_print("ok rounds=%u ring0_min=%u ring0_p50=%u ring0_p99=%u "
+		      "ring3_min=%u ring3_p50=%u ring3_p99=%u",
+		      rounds, s[0][0].min, s[0][0].p50, s[0][0].p99,
+		      s[1][0].min, s[1][0].p50, s[1][0].p99);
+}
+
+void cycles_command(char *words)
+{
+	uint64_t number, rounds = ROUNDS, ring = 0, table = NR_FAMILIES;
+	const char *name = NULL;
+	char *key, *value;
+
+	while ((key = words_next(&words))) {
+		value = words_value(key);
+		if (value && string_equal(key, "probe"))
+			name = value;
+		else if (!value || !words_number(value, &number))
+			goto unknown;
+		else if (string_equal(key, "rounds") && number &&
+			 number <= CYCLES_MAX_ROUNDS)
+			rounds = number;
+		else if (string_equal(key, "ring") &&
+			 (number == 0 || number == 3))
+			ring = number;
+		else if (string_equal(key, "list") && number < NR_FAMILIES)
+			table = number;
+		else
+			goto unknown;
+	}
+	if (table < NR_FAMILIES)
+		list(table);
+	else if (name)
+		one(name, (uint32_t)ring, (uint32_t)rounds);
+	else
+		both((uint32_t)rounds);
+	return;
+unknown:
+	console_print("error only rounds=N from 1 to %u, probe=NAME, ring=0|3 "
+		      "and list=0..%u are known",
+		      CYCLES_MAX_ROUNDS, (uint32_t)NR_FAMILIES - 1);
 }

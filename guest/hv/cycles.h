@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Exit timing: what an intercepted instruction costs. */
+/* The console's `cycles`: exit probes, one line each. */
 #ifndef VMFERRY_GUEST_CYCLES_H
 #define VMFERRY_GUEST_CYCLES_H
 
-#include <stdint.h>
-
 #define CYCLES_MAX_ROUNDS 2000u
 
-struct cycles_figures {
-	uint32_t min, p50, p99; /* TSC ticks */
-};
-
-/* Time @rounds (1..CYCLES_MAX_ROUNDS) of cpuid in each ring. First vCPU. */
-void cycles_cpuid(uint32_t rounds, struct cycles_figures *ret_ring0,
-		  struct cycles_figures *ret_ring3);
+/**
+ * cycles_command() - run a probe, or say which there are.
+ * @words: "list=K": the probes of table K and their rings (bits: 1 ring 0,
+ *	2 ring 3); "probe=NAME ring=0|3 rounds=N"; else cpuid in both rings.
+ *
+ * Times are in TSC ticks, nothing taken off; `empty` is what a round takes
+ * that does nothing, to be taken off. All of them, sorted, lie at `gpa` until
+ * the next command. A probe ends early after LIMIT_MS.
+ */
+void cycles_command(char *words);
 
 #endif

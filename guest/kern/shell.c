@@ -15,7 +15,6 @@
 #include "x86/smp.h"
 #include "x86/tsc.h"
 
-#define CYCLES_ROUNDS 1000u
 #define BENCH_MS 500u
 #define BENCH_MAX_MS 60000u
 
@@ -202,21 +201,6 @@ static bool parse_number(char *words, const char *key, uint64_t fallback,
 	return false;
 }
 
-static void cmd_cycles(char *words)
-{
-	struct cycles_figures ring0, ring3;
-	uint64_t rounds;
-
-	if (!parse_number(words, "rounds", CYCLES_ROUNDS, CYCLES_MAX_ROUNDS,
-			  &rounds))
-		return;
-	cycles_cpuid((uint32_t)rounds, &ring0, &ring3);
-	console_print("ok rounds=%lu ring0_min=%u ring0_p50=%u ring0_p99=%u "
-		      "ring3_min=%u ring3_p50=%u ring3_p99=%u",
-		      rounds, ring0.min, ring0.p50, ring0.p99, ring3.min,
-		      ring3.p50, ring3.p99);
-}
-
 static void cmd_bench(char *words)
 {
 	char *what = words_next(&words);
@@ -338,7 +322,7 @@ static const struct {
 	void (*run)(char *words);
 } commands[] = {
 	{ "bench", cmd_bench },	      { "control", cmd_control },
-	{ "cycles", cmd_cycles },     { "help", cmd_help },
+	{ "cycles", cycles_command }, { "help", cmd_help },
 	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
 	{ "start", cmd_start },	      { "state", cmd_state },
 	{ "stats", cmd_stats },	      { "stop", cmd_stop },

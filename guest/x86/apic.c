@@ -141,6 +141,16 @@ void apic_timer_start(void)
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
 
+bool apic_is_x2(void)
+{
+	return apic.mode == APIC_X2;
+}
+
+void apic_timer_vector(uint32_t vector)
+{
+	apic_write(APIC_LVT_TIMER, (apic.deadline ? LVT_DEADLINE : 0) | vector);
+}
+
 uint32_t apic_count_down(uint64_t end_tsc)
 {
 	uint32_t left;

@@ -37,6 +37,12 @@ void apic_timer_init(void);
  * left. */
 uint32_t apic_count_down(uint64_t end_tsc);
 
+/* Does it take MSR accesses? */
+bool apic_is_x2(void);
+
+/* The timer's interrupt is @vector until apic_timer_start(). */
+void apic_timer_vector(uint32_t vector);
+
 /* Set up the running vCPU's timer; after apic_timer_init(). */
 void apic_timer_start(void);
 

@@ -38,6 +38,11 @@ static inline uint64_t rdtsc(void)
 	return lo | (uint64_t)hi << 32;
 }
 
+static inline void lfence(void)
+{
+	__asm__ volatile("lfence" : : : "memory");
+}
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t lo, hi;
@@ -104,6 +109,24 @@ static inline void write_cr4(uint64_t value)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
 
+static inline uint64_t read_cr8(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("mov %%cr8, %0" : "=r"(value));
+	return value;
+}
+
+static inline void write_cr8(uint64_t value)
+{
+	__asm__ volatile("mov %0, %%cr8" : : "r"(value) : "memory");
+}
+
+static inline void invlpg(uint64_t gva)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(gva) : "memory");
+}
+
 #define INSN_DEBUG_REGISTER(n)                                                 \
 	static inline uint64_t read_dr##n(void)                                \
 	{                                                                      \
@@ -157,6 +180,13 @@ static inline void hlt(void)
 static inline void halt_for_interrupt(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+/* Serve the interrupts that are pending. Interrupts are off before and after.
+ * No pause: QEMU's TCG leaves the translation in it and keeps the shadow of sti. */
+static inline void let_interrupts_in(void)
+{
+	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
 static inline void ud2(void)

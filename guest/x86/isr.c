@@ -2,6 +2,7 @@
 /* What interrupts do: as little as possible, the vCPU's loop does the rest. */
 #include "x86/isr.h"
 
+#include "hv/probe.h"
 #include "kern/console.h"
 #include "kern/panic.h"
 #include "kern/ticker.h"
@@ -48,5 +49,7 @@ void irq_uart(void)
 void irq_probe(void)
 {
 	apic_eoi();
+	if (probe_flush_gva)
+		invlpg(probe_flush_gva);
 	this_cpu()->plant.nr_probes++;
 }

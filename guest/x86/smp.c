@@ -130,25 +130,29 @@ void ap_main(struct cpu *cpu)
 	worker_loop(cpu);
 }
 
+void smp_post(struct cpu *cpu, void (*fn)(struct cpu *cpu))
+{
+	cpu->job = fn;
+	compiler_barrier();
+	cpu->job_wanted++;
+	apic_send(cpu->apic_id, VECTOR_WAKE);
+}
+
+void smp_wait(const struct cpu *cpu)
+{
+	while (cpu->job_done != cpu->job_wanted)
+		halt_for_interrupt();
+}
+
 void smp_call_all(void (*fn)(struct cpu *cpu))
 {
 	uint32_t i;
 
-	for (i = 1; i < nr_cpus; i++) {
-		struct cpu *cpu = smp_cpu(i);
-
-		cpu->job = fn;
-		compiler_barrier();
-		cpu->job_wanted++;
-		apic_send(cpu->apic_id, VECTOR_WAKE);
-	}
+	for (i = 1; i < nr_cpus; i++)
+		smp_post(smp_cpu(i), fn);
 	fn(&cpu_boot.cpu);
-	for (i = 1; i < nr_cpus; i++) {
-		struct cpu *cpu = smp_cpu(i);
-
-		while (cpu->job_done != cpu->job_wanted)
-			halt_for_interrupt();
-	}
+	for (i = 1; i < nr_cpus; i++)
+		smp_wait(smp_cpu(i));
 }
 
 void smp_take_job(struct cpu *cpu)

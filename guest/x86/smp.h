@@ -33,6 +33,10 @@ struct cpu *smp_cpu(uint32_t index);
  */
 void smp_call_all(void (*fn)(struct cpu *cpu));
 
+/* Have another vCPU run @fn likewise, and go on; and wait until it has. */
+void smp_post(struct cpu *cpu, void (*fn)(struct cpu *cpu));
+void smp_wait(const struct cpu *cpu);
+
 /* Do the job that smp_call_all() left for this vCPU, if there is one. */
 void smp_take_job(struct cpu *cpu);
 

@@ -33,6 +33,7 @@ struct drive_qemu {
 	const char *version; /* of the machine: "7.2"; NULL = its newest */
 	const char *accel; /* "kvm", "tcg" */
 	const char *cpu; /* a model; NULL = what works best */
+	bool icount; /* tcg: the TSC counts instructions, runs repeat */
 	enum qemu_firmware firmware;
 	enum qemu_media media; /* what drive_vm_params.kernel is */
 };

@@ -80,6 +80,18 @@ static void add_machine(struct drive_args *a, const struct drive_vm_params *p)
 		drive_args_add(a, "%s%s", machine, ram);
 }
 
+/* An instruction is a nanosecond of the guest's, and nothing is left to chance
+ * or to the host's clock. */
+static void add_icount(struct drive_args *a)
+{
+	drive_args_add(a, "-icount");
+	drive_args_add(a, "shift=0,sleep=off");
+	drive_args_add(a, "-rtc");
+	drive_args_add(a, "base=2024-01-01T00:00:00,clock=vm");
+	drive_args_add(a, "-seed");
+	drive_args_add(a, "42");
+}
+
 static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		      int qmp_fd, int serial_fd)
 {
@@ -94,8 +106,11 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 	drive_args_add(a, "none");
 	add_machine(a, p);
 	drive_args_add(a, "-accel");
-	drive_args_add(a, "%s%s", p->qemu.accel,
-		       p->memory.ring ? ",dirty-ring-size=65536" : "");
+	drive_args_add(a, "%s%s%s", p->qemu.accel,
+		       p->memory.ring ? ",dirty-ring-size=65536" : "",
+		       p->qemu.icount ? ",thread=single" : "");
+	if (p->qemu.icount)
+		add_icount(a);
 	drive_args_add(a, "-cpu");
 	drive_args_add(a, "%s",
 		       p->qemu.cpu ? p->qemu.cpu

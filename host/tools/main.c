@@ -16,6 +16,7 @@ static const struct {
 	{ "boot", cmd_boot, "boot the guest, run its workload, talk to it" },
 	{ "compress", cmd_compress,
 	  "compressing threads alone, against the codec's limit" },
+	{ "cycles", cmd_cycles, "what leaving the guest costs" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
 	{ "frontier", cmd_frontier,

@@ -70,4 +70,29 @@ say "bench stores ms=20"
 say stats
 is state ready
 say cycles
+# Every probe has figures, or a reason why not.
+say "cycles list=9" "error only rounds=N"
+say "cycles probe=nonsense" "error no probe nonsense in ring 0"
+say "cycles probe=invlpg ring=3" "error no probe invlpg in ring 3"
+say "cycles probe=cpuid ring=1" "error only rounds=N"
+tables=1
+for ((table = 0; table < tables; table++)); do
+	say "cycles list=$table"
+	tables=$(value tables)
+	for probe in $(value probes | tr , ' '); do
+		for ring in 0 3; do
+			((${probe#*:} & (ring ? 2 : 1))) || continue
+			say "cycles probe=${probe%:*} ring=$ring rounds=20"
+			case $line in
+			*skip=?*) continue ;;
+			esac
+			if [ "$(value min)" -gt "$(value p50)" ] ||
+				[ "$(value p50)" -gt "$(value p99)" ] ||
+				[ "$(value p99)" -gt "$(value max)" ] ||
+				[ "$(value rounds)" -gt 20 ]; then
+				fail "makes no sense: $line"
+			fi
+		done
+	done
+done
 power_off

@@ -10,6 +10,7 @@
 #include "lib/options.h"
 #include "lib/print.h"
 #include "lib/rammap.h"
+#include "lib/spread.h"
 #include "lib/string.h"
 #include "lib/words.h"
 
@@ -325,6 +326,27 @@ static void test_rammap_full(void **state)
 	check_map(&map, 64 * MIB);
 }
 
+static void test_spread(void **state)
+{
+	uint32_t values[200], i;
+	struct spread s;
+
+	values[0] = 7;
+	spread_compute(values, 1, &s);
+	assert_true(s.min == 7 && s.p50 == 7 && s.p99 == 7 && s.max == 7);
+	/* 1 .. 200, in another order: 77 and 200 have no common divisor. */
+	for (i = 0; i < 200; i++)
+		values[i] = i * 77 % 200 + 1;
+	spread_compute(values, 200, &s);
+	assert_int_equal(s.min, 1);
+	assert_int_equal(s.p50, 100);
+	assert_int_equal(s.p90, 180);
+	assert_int_equal(s.p99, 198);
+	assert_int_equal(s.max, 200);
+	for (i = 0; i < 200; i++)
+		assert_int_equal(values[i], i + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_phases),
+		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_rammap),
 		cmocka_unit_test(test_rammap_keeps_holes),
 		cmocka_unit_test(test_rammap_full),

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the times of an exit probe say: order statistics. Pure. */
+#ifndef VMFERRY_DRIVE_CYCLES_STATS_H
+#define VMFERRY_DRIVE_CYCLES_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Times in ticks; with nr = 0 they mean nothing. */
+struct cycles_stats {
+	size_t nr;
+	uint32_t min, p50, p90, p99, max; /* nearest rank */
+	/*
+	 * Half the width of the 95 % confidence interval of the median, in
+	 * per cent of it. 100 while there are too few for an interval; 0 for
+	 * a median of 0.
+	 */
+	double spread_pct;
+};
+
+/* @ticks: @nr of them, in any order; sorted in place.
+ * Source: David, Nagaraja, Order Statistics, 7.1: the median lies between the
+ * values of ranks n/2 -+ 0.98 sqrt(n) with 95 %. */
+void cycles_stats_compute(uint32_t *ticks, size_t nr,
+			  struct cycles_stats *ret_stats);
+
+/* A bucket of the histogram: values from @from on, to below the next one's
+ * possible place; at most 0.8 % wide, exact below 128. */
+struct cycles_bucket {
+	uint32_t from;
+	uint32_t count;
+};
+
+/**
+ * cycles_histogram() - count values in logarithmic buckets.
+ * @ticks: sorted.
+ * @ret: room for @room; only buckets that hold something. The last one takes
+ *	all that finds no room.
+ *
+ * Return: how many buckets.
+ */
+size_t cycles_histogram(const uint32_t *ticks, size_t nr,
+			struct cycles_bucket *ret, size_t room);
+
+#endif
