@@ -46,7 +46,23 @@
 #define PCI_WINDOW_END 0xfe000000ull
 
 struct pci_bus;
+struct routes;
 struct vm;
+
+/**
+ * pci_bus_create() - an empty bus, but for the host bridge.
+ * @memory, @ports: roots of those spaces, in @map.
+ *
+ * Return: 0, -ENOMEM. All of them must outlive it.
+ */
+int pci_bus_create(struct memmap *map, struct memmap_region *memory,
+		   struct memmap_region *ports, struct routes *routes,
+		   struct pci_bus **ret_bus);
+/* Its devices have been detached. NULL is fine. */
+void pci_bus_destroy(struct pci_bus *bus);
+/* The register behind port 0xcf8: it moves with the machine. */
+uint32_t pci_bus_address(struct pci_bus *bus);
+void pci_bus_set_address(struct pci_bus *bus, uint32_t address);
 /* The machine's bus. */
 struct pci_bus *vm_pci(struct vm *vm);
 
@@ -62,7 +78,7 @@ enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_32, PCI_BAR_64, PCI_BAR_64_HIGH };
 struct pci_bar {
 	enum pci_bar_kind kind;
 	bool prefetchable;
-	bool mapped; /* its region is in the memory space */
+	/* In the memory space if it has a parent. */
 	struct memmap_region *region;
 };
 
@@ -78,7 +94,7 @@ struct pci_vector {
 	struct pci_msix_entry entry;
 	int fd; /* eventfd */
 	unsigned int gsi;
-	bool connected; /* KVM has @fd */
+	bool connected; /* KVM has @fd, or gets it with the commit */
 };
 
 /* Lives in its owner's memory; all private. */
