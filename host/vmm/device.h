@@ -73,4 +73,15 @@ unsigned int vm_nr_devices(const struct vm *vm);
 /* NULL: there is none. */
 struct device *vm_device(const struct vm *vm, unsigned int index);
 
+/*
+ * Around the load of the devices' states: one transaction, or with
+ * VM_COMMIT_EACH none. What the end returns is the map's or KVM's refusal.
+ */
+void vm_devices_begin(struct vm *vm);
+int vm_devices_commit(struct vm *vm);
+/* All of them, in order; the reset in one transaction. */
+void vm_devices_pause(struct vm *vm);
+void vm_devices_resume(struct vm *vm);
+int vm_devices_reset(struct vm *vm);
+
 #endif

@@ -259,6 +259,7 @@ int vm_resume(struct vm *vm)
 	if (rc)
 		return rc;
 	thaw_devices(vm);
+	vm_devices_resume(vm);
 	pthread_mutex_lock(&vm->lock);
 	if (vm->ended)
 		rc = -ESHUTDOWN;
@@ -277,6 +278,7 @@ void vm_pause(struct vm *vm)
 	while (vm->nr_parked < vm->nr_vcpus)
 		pthread_cond_wait(&vm->changed, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
+	vm_devices_pause(vm);
 }
 
 bool vm_is_running(struct vm *vm)

@@ -158,6 +158,50 @@ struct device *vm_device(const struct vm *vm, unsigned int index)
 	return index < vm->map.nr_devices ? vm->map.device[index] : NULL;
 }
 
+void vm_devices_begin(struct vm *vm)
+{
+	if (vm->map.commit != VM_COMMIT_EACH)
+		memmap_begin(vm->map.map);
+}
+
+int vm_devices_commit(struct vm *vm)
+{
+	return vm->map.commit == VM_COMMIT_EACH ? 0
+						: memmap_commit(vm->map.map);
+}
+
+void vm_devices_pause(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->map.nr_devices; i++)
+		if (vm->map.device[i]->ops->pause)
+			vm->map.device[i]->ops->pause(vm->map.device[i]);
+}
+
+void vm_devices_resume(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->map.nr_devices; i++)
+		if (vm->map.device[i]->ops->resume)
+			vm->map.device[i]->ops->resume(vm->map.device[i]);
+}
+
+int vm_devices_reset(struct vm *vm)
+{
+	unsigned int i;
+	int rc, ret = 0;
+
+	memmap_begin(vm->map.map);
+	for (i = 0; i < vm->map.nr_devices; i++) {
+		rc = vm->map.device[i]->ops->reset(vm->map.device[i]);
+		ret = ret ? ret : rc;
+	}
+	rc = memmap_commit(vm->map.map);
+	return ret ? ret : rc;
+}
+
 void vm_map_stats(const struct vm *vm, struct memmap_stats *ret_stats,
 		  struct kvm_calls *ret_calls)
 {
