@@ -78,23 +78,31 @@ static void add_missing(struct kvm_bells *bells, const struct memmap_bell *bell)
 	bells->missing[bells->nr_missing++] = *bell;
 }
 
-static int call(struct kvm_bells *bells, const struct memmap_bell *bell,
-		bool deassign)
+void kvm_bell_arg(const struct memmap_bell *bell, bool deassign,
+		  struct kvm_ioeventfd *ret_arg)
 {
 	const struct memmap_eventfd *e = &bell->eventfd;
-	struct kvm_ioeventfd arg = {
+
+	*ret_arg = (struct kvm_ioeventfd){
 		.datamatch = e->value,
 		.addr = bell->addr,
 		.len = e->bytes,
 		.fd = e->fd,
 	};
-
 	if (e->match)
-		arg.flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+		ret_arg->flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+	if (deassign)
+		ret_arg->flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+}
+
+static int call(struct kvm_bells *bells, const struct memmap_bell *bell,
+		bool deassign)
+{
+	struct kvm_ioeventfd arg;
+
+	kvm_bell_arg(bell, deassign, &arg);
 	if (bells->ports)
 		arg.flags |= KVM_IOEVENTFD_FLAG_PIO;
-	if (deassign)
-		arg.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
 	return kvm_call(bells->calls,
 			deassign ? KVM_CALL_BELL_DEASSIGN
 				 : KVM_CALL_BELL_ASSIGN,

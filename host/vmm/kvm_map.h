@@ -32,6 +32,11 @@ struct kvm_bells {
 void kvm_bells_init(struct kvm_bells *bells, struct kvm_calls *calls, int vm_fd,
 		    bool ports);
 void kvm_bells_exit(struct kvm_bells *bells);
+struct kvm_ioeventfd;
+/* The argument of KVM_IOEVENTFD; a port's needs its flag besides. */
+void kvm_bell_arg(const struct memmap_bell *bell, bool deassign,
+		  struct kvm_ioeventfd *ret_arg);
+
 /* For struct memmap_listener; @ctx is the struct kvm_bells. */
 int kvm_bells_change(void *ctx, enum memmap_change change,
 		     const struct memmap_bell *bell);

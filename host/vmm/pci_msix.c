@@ -71,24 +71,39 @@ static bool is_open(const struct pci_device *pci,
 	       !(vector->entry.control & PCI_MSIX_MASKED);
 }
 
-static int update_vector(struct pci_device *pci, struct pci_vector *v)
+static int open_vector(struct pci_device *pci, struct pci_vector *v)
 {
 	struct routes *routes = pci_routes(pci);
 	const struct pci_msix_entry *e = &v->entry;
 
-	if (!v->connected && !is_open(pci, v))
+	pci_begin(pci);
+	routes_set(routes, v->gsi, (uint64_t)e->addr_high << 32 | e->addr_low,
+		   e->data);
+	routes_connect(routes, v->gsi, v->fd);
+	v->routed = v->connected = true;
+	return pci_commit(pci);
+}
+
+/* While it is only masked its route stays: it is likely to come back. */
+static int shut_vector(struct pci_device *pci, struct pci_vector *v)
+{
+	bool off = !(pci_msix_control(pci) & MSIX_ENABLE);
+
+	if (!v->connected && !(v->routed && off))
 		return 0;
 	pci_begin(pci);
-	if (is_open(pci, v)) {
-		routes_set(routes, v->gsi,
-			   (uint64_t)e->addr_high << 32 | e->addr_low, e->data);
-		routes_connect(routes, v->gsi, v->fd);
-		v->connected = true;
-	} else {
-		routes_disconnect(routes, v->gsi);
-		v->connected = false;
-	}
+	if (v->connected)
+		routes_disconnect(pci_routes(pci), v->gsi);
+	v->connected = false;
+	if (off)
+		routes_clear(pci_routes(pci), v->gsi);
+	v->routed = !off;
 	return pci_commit(pci);
+}
+
+static int update_vector(struct pci_device *pci, struct pci_vector *v)
+{
+	return is_open(pci, v) ? open_vector(pci, v) : shut_vector(pci, v);
 }
 
 int pci_update_vectors(struct pci_device *pci)

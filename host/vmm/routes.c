@@ -65,6 +65,17 @@ void routes_set(struct routes *routes, unsigned int gsi, uint64_t addr,
 	memmap_join(routes->map, &routes->part);
 }
 
+void routes_clear(struct routes *routes, unsigned int gsi)
+{
+	struct route *r = &routes->route[gsi - ROUTES_FIRST_GSI];
+
+	if (!r->routed)
+		return;
+	r->routed = false;
+	routes->stale = true;
+	memmap_join(routes->map, &routes->part);
+}
+
 static void want(struct routes *routes, unsigned int gsi, bool wanted)
 {
 	struct route *r = &routes->route[gsi - ROUTES_FIRST_GSI];

@@ -59,6 +59,8 @@ int routes_allocate(struct routes *routes, unsigned int nr,
 /* Where @gsi's message goes. */
 void routes_set(struct routes *routes, unsigned int gsi, uint64_t addr,
 		uint32_t data);
+/* It has none: fine if it had none. Its irqfd must be disconnected. */
+void routes_clear(struct routes *routes, unsigned int gsi);
 /* From the commit on @fd raises @gsi, which has been set; what it has counted
  * before is raised, too. @fd stays open until it is disconnected. */
 void routes_connect(struct routes *routes, unsigned int gsi, int fd);
