@@ -14,6 +14,7 @@
 #include "vmm/map_stats.h"
 #include "vmm/memmap.h"
 
+#define SETTLE_NS (20 * NSEC_PER_MSEC)
 #define CODE_GPA 0x100000ull
 
 struct devload {
@@ -60,6 +61,10 @@ static int make_devices(struct devload *l, const struct devload_config *c,
 
 		rc = d->ops->save(d, &l->state[i]);
 	}
+	if (rc == -EMFILE)
+		return error_set(err, -EOPNOTSUPP,
+				 "the devices need two descriptors a queue: "
+				 "more than `ulimit -Hn` allows");
 	return explain(rc, "cannot make the devices", err);
 }
 
@@ -155,6 +160,9 @@ static int reset(struct devload *l, uint64_t *ret_ns, struct error *err)
 	int rc = explain(vm_devices_reset(l->vm), "the reset failed", err);
 
 	*ret_ns = clock_now_ns() - start_ns;
+	/* The kernel is not done with what was taken away: that is no part of
+	 * a load, which on a target follows no reset. */
+	clock_sleep_until_ns(clock_now_ns() + SETTLE_NS);
 	if (!rc && count_bells(l))
 		rc = error_set(err, -EIO, "the reset left eventfds behind");
 	return rc;

@@ -16,6 +16,8 @@ static const struct {
 	{ "boot", cmd_boot, "boot the guest, run its workload, talk to it" },
 	{ "compress", cmd_compress,
 	  "compressing threads alone, against the codec's limit" },
+	{ "devload", cmd_devload,
+	  "what loading the state of devices costs, by the map's commits" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
 	{ "frontier", cmd_frontier,

@@ -14,6 +14,7 @@
 /* Each command: its own part of the command line, argv[0] is its name. */
 int cmd_boot(int argc, char **argv);
 int cmd_compress(int argc, char **argv);
+int cmd_devload(int argc, char **argv);
 int cmd_dirty(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_frontier(int argc, char **argv);

@@ -94,6 +94,7 @@ struct pci_vector {
 	struct pci_msix_entry entry;
 	int fd; /* eventfd */
 	unsigned int gsi;
+	atomic_bool raised; /* @fd may hold something */
 	bool routed; /* its message goes where the entry said last */
 	bool connected; /* KVM has @fd, or gets it with the commit */
 };

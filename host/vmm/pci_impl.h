@@ -92,7 +92,7 @@ void pci_set_bar_address(struct pci_device *pci, unsigned int index,
 int pci_update_vectors(struct pci_device *pci);
 /* Forgets what is pending. */
 void pci_drain_vectors(struct pci_device *pci);
-bool pci_vector_is_pending(const struct pci_vector *vector);
+bool pci_vector_is_pending(struct pci_vector *vector);
 void pci_vector_set_pending(struct pci_vector *vector, bool pending);
 uint16_t pci_msix_control(const struct pci_device *pci);
 void pci_set_msix_control(struct pci_device *pci, uint16_t control);

@@ -32,12 +32,12 @@ void pci_set_msix_control(struct pci_device *pci, uint16_t control)
 				(control & MSIX_CONTROL_BITS)));
 }
 
-bool pci_vector_is_pending(const struct pci_vector *vector)
+bool pci_vector_is_pending(struct pci_vector *vector)
 {
 	struct pollfd pfd = { .fd = vector->fd, .events = POLLIN };
 
-	return !vector->connected && poll(&pfd, 1, 0) == 1 &&
-	       pfd.revents & POLLIN;
+	return !vector->connected && atomic_load(&vector->raised) &&
+	       poll(&pfd, 1, 0) == 1 && pfd.revents & POLLIN;
 }
 
 void pci_vector_set_pending(struct pci_vector *vector, bool pending)
@@ -47,6 +47,7 @@ void pci_vector_set_pending(struct pci_vector *vector, bool pending)
 
 	/* Non-blocking: empty when read, or full when written, is what is
 	 * wanted. */
+	atomic_store(&vector->raised, pending);
 	if (!pending)
 		done = read(vector->fd, &count, sizeof(count));
 	else
@@ -59,7 +60,8 @@ void pci_drain_vectors(struct pci_device *pci)
 	unsigned int i;
 
 	for (i = 0; i < pci->nr_vectors; i++)
-		if (!pci->vectors[i].connected)
+		if (!pci->vectors[i].connected &&
+		    atomic_load(&pci->vectors[i].raised))
 			pci_vector_set_pending(&pci->vectors[i], false);
 }
 
