@@ -88,7 +88,10 @@ static json_t *cell_json(const struct devload_row *row, enum devload_way way)
 	return json_pack(
 		"{s:s, s:I, s:s, s:o, s:o}", "devices", row->devices, "queues",
 		(json_int_t)row->nr_queues, "commit", devload_ways[way],
-		"authors_ratio", ratio(row->authors_ratio, 1), "figures",
+		"authors_ratio",
+		row->authors_ratio > 0 ? json_real(row->authors_ratio)
+				       : json_null(),
+		"figures",
 		result_statistics(row->samples[way], figures,
 				  sizeof(figures) / sizeof(figures[0])));
 }
