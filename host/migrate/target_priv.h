@@ -41,5 +41,8 @@ struct migrate_target {
 /* The machine's state: reads, checks, loads. */
 int target_receive_state(struct migrate_target *tgt,
 			 const struct wire_header *h);
+/* What it announces before: reads, checks, prepares. */
+int target_receive_announcement(struct migrate_target *tgt,
+				const struct wire_header *h);
 
 #endif

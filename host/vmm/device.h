@@ -79,6 +79,23 @@ struct device *vm_device(const struct vm *vm, unsigned int index);
  */
 void vm_devices_begin(struct vm *vm);
 int vm_devices_commit(struct vm *vm);
+/**
+ * vm_devices_announce() - append what they are like now.
+ *
+ * The machine may run. For another one's vm_devices_prepare(): the form is
+ * {index, bytes, the device's state} for each, 32 bits the first two.
+ * Return: 0 or a device's error.
+ */
+int vm_devices_announce(struct vm *vm, struct buf *state);
+/**
+ * vm_devices_prepare() - have them be so, before the real state comes.
+ * @state: hostile.
+ *
+ * One commit. Return: 0; -EPROTO; a device's error (a later load may still
+ * succeed), or the map's.
+ */
+int vm_devices_prepare(struct vm *vm, const uint8_t *state, size_t bytes,
+		       struct error *err);
 /* All of them, in order; the reset in one transaction. */
 void vm_devices_pause(struct vm *vm);
 void vm_devices_resume(struct vm *vm);
