@@ -198,8 +198,13 @@ static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 
 static int on_announce(struct migrate_target *tgt, const struct wire_header *h)
 {
-	int rc = target_receive_announcement(tgt, h);
+	int rc;
 
+	if (tgt->announced)
+		return error_set(&tgt->err, -EPROTO,
+				 "the source announces its devices twice");
+	tgt->announced = true;
+	rc = target_receive_announcement(tgt, h);
 	return rc ? rc : peer_send_u64(&tgt->in.peer, WIRE_PREPARED, 0);
 }
 

@@ -35,6 +35,7 @@ struct migrate_target {
 	struct error err;
 	enum target_stage stage;
 	bool autostart;
+	bool announced; /* once is enough */
 	uint32_t handed; /* regions that are the source's until go */
 };
 
