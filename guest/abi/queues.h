@@ -17,7 +17,6 @@
 #ifndef VMFERRY_ABI_QUEUES_H
 #define VMFERRY_ABI_QUEUES_H
 
-#include <assert.h>
 #include <stdint.h>
 
 /* Not virtio's own: a virtio driver must not bind to these. */
