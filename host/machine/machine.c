@@ -245,6 +245,7 @@ static int make(struct machine *m, struct error *err)
 		.path = p->backing_path,
 		.awaited = p->handover,
 		.unreserved = p->unreserved,
+		.commit = p->commit,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "prealloc/prealloc.h"
 #include "vmm/guestmem.h"
+#include "vmm/vm.h"
 
 struct machine_params {
 	uint64_t ram_bytes;
@@ -28,6 +29,7 @@ struct machine_params {
 	 * small shows when they are touched. */
 	bool unreserved;
 	bool handover; /* incoming: RAM comes by descriptor */
+	enum vm_commit commit; /* while devices' states are loaded */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */
 	const char *kernel; /* a PVH ELF file; NULL = the built-in guest */

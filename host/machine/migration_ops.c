@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/buf.h"
+#include "vmm/device.h"
 #include "vmm/dirty.h"
 #include "vmm/state.h"
 
@@ -162,6 +163,27 @@ static int op_load_state(void *vm, const uint8_t *state, size_t bytes)
 	return rc;
 }
 
+/* Only where it was asked for: the target of an older version knows no such
+ * record. */
+static int op_announce(void *vm, struct buf *state)
+{
+	struct machine *m = vm;
+
+	return m->params->commit == VM_COMMIT_PREPARED
+		       ? vm_devices_announce(m->vm, state)
+		       : 0;
+}
+
+static int op_prepare(void *vm, const uint8_t *state, size_t bytes)
+{
+	struct machine *m = vm;
+	struct error err = { "" };
+	int rc = vm_devices_prepare(m->vm, state, bytes, &err);
+
+	migration_blame(m, &err);
+	return rc;
+}
+
 const struct migrate_vm_ops migration_ops = {
 	.nr_regions = op_nr_regions,
 	.region = op_region,
@@ -173,6 +195,8 @@ const struct migrate_vm_ops migration_ops = {
 	.reached = op_reached,
 	.pause = op_pause,
 	.resume = op_resume,
+	.announce = op_announce,
+	.prepare = op_prepare,
 	.save_state = op_save_state,
 	.load_state = op_load_state,
 	.handover = &machine_handover_ops,

@@ -232,17 +232,27 @@ static int read_state(struct migrate_target *tgt, uint64_t bytes,
 	return 0;
 }
 
-static int load_state(struct migrate_target *tgt, const struct buf *state,
-		      uint64_t expected)
+/* @ret_state is the caller's to free, also on failure. */
+static int receive_bytes(struct migrate_target *tgt,
+			 const struct wire_header *h, struct buf *ret_state)
+{
+	uint64_t expected;
+	int rc = wire_parse_u64(tgt->in.peer.table, h->table_bytes, &expected,
+				&tgt->err);
+
+	if (!rc)
+		rc = read_state(tgt, h->payload_bytes, ret_state);
+	if (!rc && XXH64(ret_state->data, ret_state->bytes, 0) != expected)
+		rc = error_set(&tgt->err, -EPROTO,
+			       "the checksum of the machine's state is wrong");
+	return rc;
+}
+
+static int load_state(struct migrate_target *tgt, const struct buf *state)
 {
 	struct progress *p = &tgt->progress;
-	int rc;
+	int rc = tgt->ops->load_state(tgt->vm, state->data, state->bytes);
 
-	if (XXH64(state->data, state->bytes, 0) != expected)
-		return error_set(
-			&tgt->err, -EPROTO,
-			"the checksum of the machine's state is wrong");
-	rc = tgt->ops->load_state(tgt->vm, state->data, state->bytes);
 	if (rc)
 		return error_set(&tgt->err, rc,
 				 "the target's machine failed to load the "
@@ -257,14 +267,33 @@ int target_receive_state(struct migrate_target *tgt,
 			 const struct wire_header *h)
 {
 	struct buf state = BUF_INIT;
-	uint64_t expected;
-	int rc = wire_parse_u64(tgt->in.peer.table, h->table_bytes, &expected,
-				&tgt->err);
+	int rc = receive_bytes(tgt, h, &state);
 
 	if (!rc)
-		rc = read_state(tgt, h->payload_bytes, &state);
-	if (!rc)
-		rc = load_state(tgt, &state, expected);
+		rc = load_state(tgt, &state);
+	buf_exit(&state);
+	return rc;
+}
+
+int target_receive_announcement(struct migrate_target *tgt,
+				const struct wire_header *h)
+{
+	struct buf state = BUF_INIT;
+	int rc;
+
+	if (!tgt->ops->prepare)
+		return error_set(&tgt->err, -EPROTO,
+				 "the source announces devices, and this "
+				 "machine cannot prepare for them");
+	rc = receive_bytes(tgt, h, &state);
+	if (!rc) {
+		rc = tgt->ops->prepare(tgt->vm, state.data, state.bytes);
+		if (rc)
+			error_set(&tgt->err, rc,
+				  "the target's machine failed to prepare for "
+				  "the devices: %s",
+				  strerrordesc_np(-rc));
+	}
 	buf_exit(&state);
 	return rc;
 }

@@ -72,14 +72,15 @@ static int send_last_pages(struct migrate_source *src)
 	return rc;
 }
 
-static int send_state_bytes(struct migrate_source *src, struct buf *state)
+static int send_state_bytes(struct migrate_source *src, enum wire_type type,
+			    struct buf *state)
 {
 	struct {
 		struct wire_header_le header;
 		uint8_t table[sizeof(struct wire_state_le)];
 	} head;
 	struct wire_header h = {
-		.type = WIRE_STATE,
+		.type = type,
 		.table_bytes = sizeof(head.table),
 		.payload_bytes = state->bytes,
 	};
@@ -112,16 +113,40 @@ static int send_state(struct migrate_source *src)
 	}
 	progress_stamp(p, &p->stats.state_saved_ns);
 	progress_set(p, &p->stats.state_bytes, state.bytes);
-	rc = send_state_bytes(src, &state);
+	rc = send_state_bytes(src, WIRE_STATE, &state);
 
 out_exit:
 	buf_exit(&state);
 	return rc;
 }
 
+/* The guest still runs: what is done with it costs no downtime. */
+static int announce(struct migrate_source *src)
+{
+	struct buf state = BUF_INIT;
+	int rc = 0;
+
+	/* Nobody to prepare anything. */
+	if (!src->ops->announce || src->peer.ch->one_way)
+		return 0;
+	rc = src->ops->announce(src->vm, &state);
+	if (rc) {
+		source_blame_vm(src, rc, "announce its devices");
+	} else if (state.bytes) {
+		rc = send_state_bytes(src, WIRE_ANNOUNCE, &state);
+		if (!rc)
+			rc = peer_expect_flags(&src->peer, WIRE_PREPARED, 0);
+	}
+	buf_exit(&state);
+	return rc;
+}
+
 int source_switchover(struct migrate_source *src)
 {
-	int rc = pause_vm(src);
+	int rc = announce(src);
+
+	if (!rc)
+		rc = pause_vm(src);
 
 	if (!rc)
 		rc = send_last_pages(src);

@@ -196,6 +196,18 @@ static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 	return peer_send_u64(&tgt->in.peer, WIRE_READY, 0);
 }
 
+static int on_announce(struct migrate_target *tgt, const struct wire_header *h)
+{
+	int rc;
+
+	if (tgt->announced)
+		return error_set(&tgt->err, -EPROTO,
+				 "the source announces its devices twice");
+	tgt->announced = true;
+	rc = target_receive_announcement(tgt, h);
+	return rc ? rc : peer_send_u64(&tgt->in.peer, WIRE_PREPARED, 0);
+}
+
 /* All of the file was whole, and this is all. */
 static int end_of_file(struct migrate_target *tgt)
 {
@@ -250,6 +262,7 @@ static const struct arc {
 } arcs[] = {
 	{ STAGE_HELLO, WIRE_HELLO, on_hello },
 	{ STAGE_BETWEEN, WIRE_MEMORY, target_on_memory },
+	{ STAGE_BETWEEN, WIRE_ANNOUNCE, on_announce },
 	{ STAGE_BETWEEN, WIRE_ROUND_BEGIN, on_round_begin },
 	{ STAGE_ROUND, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_ROUND, WIRE_ROUND_END, on_round_end },

@@ -35,11 +35,15 @@ struct migrate_target {
 	struct error err;
 	enum target_stage stage;
 	bool autostart;
+	bool announced; /* once is enough */
 	uint32_t handed; /* regions that are the source's until go */
 };
 
 /* The machine's state: reads, checks, loads. */
 int target_receive_state(struct migrate_target *tgt,
 			 const struct wire_header *h);
+/* What it announces before: reads, checks, prepares. */
+int target_receive_announcement(struct migrate_target *tgt,
+				const struct wire_header *h);
 
 #endif

@@ -101,6 +101,15 @@ struct migrate_vm_ops {
 	int (*reached)(void *vm, unsigned int index, uint64_t end_page,
 		       struct error *err);
 
+	/*
+	 * Source, running; may be NULL. Append what the target may know of
+	 * the devices beforehand; nothing: it is told nothing.
+	 */
+	int (*announce)(void *vm, struct buf *state);
+	/* Target; may be NULL: nothing can be announced then. As hostile as
+	 * the stream; load_state() follows and says how it really is. */
+	int (*prepare)(void *vm, const uint8_t *state, size_t bytes);
+
 	/* Source, paused: append the state of vCPUs and devices. */
 	int (*save_state)(void *vm, struct buf *state);
 	/* Target: load it. The bytes are as hostile as the stream. */

@@ -44,6 +44,8 @@ static const struct limits limits[WIRE_NR_TYPES] = {
 			  MIGRATE_MAX_REGIONS * sizeof(struct wire_memory_le),
 			  sizeof(struct wire_memory_le), 1 },
 	[WIRE_MAPPED] = { "mapped", 8, 8, 8, 0 },
+	[WIRE_ANNOUNCE] = { "announce", 8, 8, 8, WIRE_MAX_STATE_BYTES },
+	[WIRE_PREPARED] = { "prepared", 8, 8, 8, 0 },
 };
 
 const char *wire_type_name(enum wire_type type)

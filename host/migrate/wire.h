@@ -31,6 +31,12 @@
  *   MEMORY {regions} 1 byte, with the descriptors  ->
  *                                   <-   MAPPED
  *
+ * While the source still runs it may announce, between rounds, what its devices
+ * are like, for the target to make its map of them beforehand:
+ *
+ *   ANNOUNCE {xxh64} bytes          ->
+ *                                   <-   PREPARED
+ *
  * A round has ended when its ROUND_END has come on all of them: only then it
  * is acknowledged, and only then does the next one begin. All numbers are little-endian.
  * The header's check covers header and table; the state has a checksum of its
@@ -78,6 +84,8 @@ enum wire_type {
 	WIRE_CHANNEL = 13,
 	WIRE_MEMORY = 14,
 	WIRE_MAPPED = 15,
+	WIRE_ANNOUNCE = 16,
+	WIRE_PREPARED = 17,
 	WIRE_NR_TYPES,
 };
 

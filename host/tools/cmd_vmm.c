@@ -15,8 +15,12 @@ struct settings {
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault;
+	unsigned int commit;
 	bool paused, handover;
 };
+
+/* In the order of enum vm_commit. */
+static const char *const commits[] = { "once", "each", "prepared", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
@@ -47,6 +51,11 @@ static const struct option_spec options[] = {
 	{ "handover", OPTION_FLAG, AT(handover), "",
 	  "with --incoming: RAM comes from the source by descriptor", 0, 0,
 	  NULL },
+	{ "commit", OPTION_CHOICE, AT(commit), "HOW",
+	  "of the memory map while the state of devices is loaded: once\n"
+	  "(default), each change, or prepared: the source announces them\n"
+	  "before the switchover, and the target's map is there before",
+	  0, 0, commits },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -117,6 +126,7 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_how = memory_prealloc(&s.memory),
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
+		.commit = (enum vm_commit)s.commit,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,

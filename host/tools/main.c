@@ -17,6 +17,8 @@ static const struct {
 	{ "compress", cmd_compress,
 	  "compressing threads alone, against the codec's limit" },
 	{ "cycles", cmd_cycles, "what leaving the guest costs" },
+	{ "devload", cmd_devload,
+	  "what loading the state of devices costs, by the map's commits" },
 	{ "dirty", cmd_dirty, "what KVM's dirty tracking costs" },
 	{ "doctor", cmd_doctor, "what this host can do, and what to change" },
 	{ "frontier", cmd_frontier,

@@ -16,6 +16,8 @@
 static const char *const transports[] = { "auto", "unix",  "tcp",
 					  "file", "memfd", NULL };
 
+static const char *const commits[] = { "once", "each", "prepared", NULL };
+
 const struct option_spec migrate_options[] = {
 	{ "transport", OPTION_CHOICE, AT(transport), "KIND",
 	  "between the two: unix or tcp, a socket; auto (unix, but for\n"
@@ -29,6 +31,10 @@ const struct option_spec migrate_options[] = {
 	  0, 0, NULL },
 	{ "channels", OPTION_NUMBER, AT(channels), "N",
 	  "connections that carry pages, 1 to 16 (default 1)", 1, 16, NULL },
+	{ "commit", OPTION_CHOICE, AT(commit), "HOW",
+	  "of the memory map while the target's devices are loaded (mini\n"
+	  "VMM): once (default), each change, or prepared before the stop",
+	  0, 0, commits },
 	{ "max-bandwidth", OPTION_RATE, AT(max_bandwidth), "RATE",
 	  "limit before the stop, bytes/s; 0 = none (default)", 0, 0, NULL },
 	{ "downtime-limit", OPTION_TIME, AT(downtime_ns), "TIME",
@@ -330,6 +336,10 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 		rc = sabotage_parse(s->sabotage_text, &run->sabotage, err);
 	if (!rc && s->fault_text)
 		rc = migrate_parse_fault(s->fault_text, &run->fault, err);
+	run->commit = s->commit ? commits[s->commit] : NULL;
+	if (!rc && run->commit && run->kind != DRIVE_MINI)
+		rc = error_set(err, -EINVAL,
+			       "--commit is the mini VMM's: not with QEMU");
 	if (!rc)
 		rc = resolve_qemu(s, run, err);
 	if (!rc)

@@ -19,6 +19,7 @@
 struct migrate_settings {
 	struct common_settings common; /* first */
 	unsigned int transport;
+	unsigned int commit; /* of the devices' memory map */
 	uint64_t max_bandwidth, downtime_ns, before_ns, after_ns, timeout_ns;
 	uint64_t repeat; /* 0 = not given: 1, or with --for no limit */
 	uint64_t seed, hops;

@@ -28,6 +28,8 @@ json_t *migrate_params(const struct migrate_settings *s,
 			    json_real((double)run->downtime_limit_ns / 1e6));
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
+	json_object_set_new(o, "commit",
+			    json_string(run->commit ? run->commit : "once"));
 	json_object_set_new(o, "compress", migrate_compress_params(run));
 	json_object_set_new(o, "send", send_params(&run->send));
 	json_object_set_new(o, "idle", json_boolean(run->idle));

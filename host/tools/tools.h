@@ -15,6 +15,7 @@
 int cmd_boot(int argc, char **argv);
 int cmd_compress(int argc, char **argv);
 int cmd_cycles(int argc, char **argv);
+int cmd_devload(int argc, char **argv);
 int cmd_dirty(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_frontier(int argc, char **argv);

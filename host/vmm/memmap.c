@@ -130,10 +130,24 @@ static int commit_space(struct memmap_space *space)
 	return memmap_tell(space, before, after);
 }
 
-static int commit_spaces(struct memmap *map)
+static int commit_parts(struct memmap *map)
+{
+	struct memmap_part *part;
+	int err, ret = 0;
+
+	while ((part = map->parts)) {
+		map->parts = part->next;
+		part->queued = false;
+		err = part->commit(part->ctx);
+		ret = ret ? ret : err;
+	}
+	return ret;
+}
+
+static int commit_all(struct memmap *map)
 {
 	struct memmap_space *space;
-	bool any = false;
+	bool any = map->parts;
 	int err, ret = 0;
 
 	for (space = map->spaces; space; space = space->next) {
@@ -144,7 +158,8 @@ static int commit_spaces(struct memmap *map)
 		ret = ret ? ret : err;
 	}
 	map->stats.commits += any;
-	return ret;
+	err = commit_parts(map);
+	return ret ? ret : err;
 }
 
 /* Outside of the transaction: each may begin one. */
@@ -168,7 +183,7 @@ int memmap_commit(struct memmap *map)
 		atomic_fetch_sub(&map->depth, 1);
 		return 0;
 	}
-	err = commit_spaces(map);
+	err = commit_all(map);
 	work = map->work;
 	map->work = NULL;
 	map->work_end = &map->work;
@@ -190,6 +205,15 @@ void memmap_defer(struct memmap *map, struct memmap_work *work)
 	work->next = NULL;
 	*map->work_end = work;
 	map->work_end = &work->next;
+}
+
+void memmap_join(struct memmap *map, struct memmap_part *part)
+{
+	if (part->queued)
+		return;
+	part->queued = true;
+	part->next = map->parts;
+	map->parts = part;
 }
 
 /* ---- readers ------------------------------------------------------------ */

@@ -138,6 +138,15 @@ struct memmap_work {
 	bool queued; /* private */
 };
 
+/* Something else that is committed with the map; lives in its owner's memory,
+ * zeroed but for these two. */
+struct memmap_part {
+	int (*commit)(void *ctx);
+	void *ctx;
+	struct memmap_part *next; /* private */
+	bool queued; /* private */
+};
+
 int memmap_create(struct memmap **ret_map);
 /* Frees the spaces, too; the regions are their owners'. NULL is fine. No reader
  * may be left. */
@@ -194,6 +203,13 @@ int memmap_commit(struct memmap *map);
  * while it waits, it runs once. It may begin a transaction of its own.
  */
 void memmap_defer(struct memmap *map, struct memmap_work *work);
+
+/*
+ * Has @part committed at the end of the outermost transaction, once, within it
+ * and behind the listeners. It begins no transaction; what it returns is what
+ * an error of a listener is. Context: a transaction of the caller's is open.
+ */
+void memmap_join(struct memmap *map, struct memmap_part *part);
 
 /*
  * Between these two a view stays what it is, and so do the regions in it. No

@@ -28,6 +28,7 @@ struct memmap {
 	atomic_uint depth;
 	struct memmap_space *spaces;
 	struct memmap_work *work, **work_end;
+	struct memmap_part *parts;
 	struct memmap_view *retired[MEMMAP_MAX_RETIRED];
 	unsigned int nr_retired;
 	void (*stale_hook)(void *ctx, const char *space);

@@ -61,6 +61,38 @@ static bool is_serial(unsigned int port)
 	return port - SERIAL_PORT < SERIAL_NR_PORTS;
 }
 
+/* One access to whatever else there is. */
+static void other_port(struct vm *vm, const struct kvm_run *run, uint8_t *data)
+{
+	unsigned int port = run->io.port, size = run->io.size;
+	uint64_t value = 0;
+	uint32_t n;
+
+	for (n = 0; n < run->io.count; n++, data += size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			memcpy(&value, data, size);
+			io_write(vm->map.ports, port, size, value);
+		} else {
+			value = io_read(vm->map.ports, port, size);
+			memcpy(data, &value, size);
+		}
+	}
+}
+
+static void handle_mmio(struct vm *vm, struct kvm_run *run)
+{
+	unsigned int size = run->mmio.len;
+	uint64_t value = 0;
+
+	if (run->mmio.is_write) {
+		memcpy(&value, run->mmio.data, size);
+		io_write(vm->map.memory, run->mmio.phys_addr, size, value);
+	} else {
+		value = io_read(vm->map.memory, run->mmio.phys_addr, size);
+		memcpy(run->mmio.data, &value, size);
+	}
+}
+
 static void port_out(struct vm *vm, const struct kvm_run *run,
 		     const uint8_t *data)
 {
@@ -107,6 +139,11 @@ static void handle_io(struct vcpu *vcpu)
 	if (run->io.port == ABI_EXIT_PORT &&
 	    run->io.direction == KVM_EXIT_IO_OUT) {
 		port_out(vm, run, data);
+		return;
+	}
+	if (!is_serial(run->io.port) &&
+	    !is_serial(run->io.port + run->io.size - 1u)) {
+		other_port(vm, run, data);
 		return;
 	}
 	pthread_mutex_lock(&vm->device_lock);
@@ -158,9 +195,8 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_IO:
 		handle_io(vcpu);
 		return true;
-	case KVM_EXIT_MMIO: /* nobody there */
-		if (!run->mmio.is_write)
-			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+	case KVM_EXIT_MMIO:
+		handle_mmio(vcpu->vm, run);
 		return true;
 	case KVM_EXIT_DIRTY_RING_FULL:
 		return handle_ring_full(vcpu);

@@ -100,17 +100,9 @@ static int create_memory(struct vm *vm, const struct vm_params *p,
 		.awaited = p->awaited,
 		.unreserved = p->unreserved,
 	};
-	unsigned int i;
 	int rc = guestmem_init(&vm->mem, &params, err);
 
-	for (i = 0; !rc && i < vm->mem.nr_regions; i++) {
-		rc = vm_set_slot(vm, i, 0);
-		if (rc)
-			error_set(err, rc,
-				  "KVM refused the memory slot of %s: %s",
-				  vm->mem.region[i].name, strerror(-rc));
-	}
-	return rc;
+	return rc ? rc : vm_map_init(vm, p->commit, err);
 }
 
 static int create_vcpus(struct vm *vm, struct error *err)
@@ -224,6 +216,8 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	join_vcpus(vm);
+	vm_map_silence(vm);
+	vm_map_exit(vm);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)
@@ -265,6 +259,7 @@ int vm_resume(struct vm *vm)
 	if (rc)
 		return rc;
 	thaw_devices(vm);
+	vm_devices_resume(vm);
 	pthread_mutex_lock(&vm->lock);
 	if (vm->ended)
 		rc = -ESHUTDOWN;
@@ -283,6 +278,7 @@ void vm_pause(struct vm *vm)
 	while (vm->nr_parked < vm->nr_vcpus)
 		pthread_cond_wait(&vm->changed, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
+	vm_devices_pause(vm);
 }
 
 bool vm_is_running(struct vm *vm)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtual machine on the raw KVM API: memory, vCPU threads, an in-kernel
- * irqchip and PIT, one serial port, one exit port.
+ * irqchip and PIT, one serial port, one exit port, a PCI bus (pci.h) for the
+ * devices that vm_add_device() brings (device.h).
  *
- * Non-goals: SMM, PCI, firmware, real-mode boot, hot plug.
+ * Non-goals: SMM, firmware, real-mode boot, hot plug.
  *
  * A machine is born paused: its vCPU threads exist and wait. vm_resume() lets
  * them run, vm_pause() brings them back. All calls may come from any thread
@@ -27,6 +28,8 @@
 #define VM_MAX_RING_ENTRIES 65536u
 
 struct vm;
+struct memmap;
+struct memmap_space;
 
 /**
  * struct vm_events - what the machine tells, from its vCPU threads.
@@ -49,6 +52,14 @@ struct vm_events {
 	void (*serial_room)(void *ctx);
 };
 
+/* How the memory map is committed while the state of devices is loaded. */
+enum vm_commit {
+	VM_COMMIT_ONCE, /* one transaction around the load */
+	VM_COMMIT_EACH, /* every change is a commit of its own */
+	/* As once, and what the source has announced is there before. */
+	VM_COMMIT_PREPARED,
+};
+
 struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
@@ -64,6 +75,7 @@ struct vm_params {
 	 * (a power of 2, at most VM_MAX_RING_ENTRIES and what KVM offers).
 	 */
 	unsigned int dirty_ring_entries;
+	enum vm_commit commit;
 	const struct vm_events *events; /* must outlive the machine */
 	void *ctx; /* handed to the events */
 	const char *kvm_path; /* NULL = /dev/kvm */
@@ -133,6 +145,10 @@ int vm_take_memory(struct vm *vm);
 int vm_drop_memory(struct vm *vm);
 
 const struct guestmem *vm_memory(const struct vm *vm);
+/* The memory map, for devices; its spaces. */
+struct memmap *vm_map(struct vm *vm);
+struct memmap_space *vm_memory_space(struct vm *vm);
+struct memmap_space *vm_port_space(struct vm *vm);
 unsigned int vm_nr_vcpus(const struct vm *vm);
 /* Kernel thread id of vCPU @index's thread. Valid from vm_create() on. */
 pid_t vm_thread_id(const struct vm *vm, unsigned int index);

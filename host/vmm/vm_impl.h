@@ -15,6 +15,7 @@
 #include "vmm/serial.h"
 #include "vmm/state.h"
 #include "vmm/vm.h"
+#include "vmm/vm_map.h"
 
 struct vcpu {
 	struct vm *vm;
@@ -75,6 +76,7 @@ struct vm {
 	void *ctx;
 	struct vm_caps caps;
 	struct guestmem mem;
+	struct vm_map map;
 	uint32_t tsc_khz;
 
 	/* What KVM offers, patched; each vCPU gets its copy (cpuid.c). */

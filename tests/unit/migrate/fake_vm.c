@@ -274,6 +274,25 @@ static int op_resume(void *ctx)
 	return 0;
 }
 
+static int op_announce(void *ctx, struct buf *state)
+{
+	struct fake_vm *vm = ctx;
+	int rc = fails(vm, FAKE_ANNOUNCE);
+
+	assert(vm->nr_pauses == 0);
+	return rc ? rc : buf_append(state, vm->state, vm->state_bytes);
+}
+
+static int op_prepare(void *ctx, const uint8_t *state, size_t bytes)
+{
+	struct fake_vm *vm = ctx;
+	int rc = fails(vm, FAKE_PREPARE);
+
+	assert(!vm->running && !vm->loaded);
+	vm->prepared = !rc;
+	return rc;
+}
+
 static int op_save(void *ctx, struct buf *state)
 {
 	struct fake_vm *vm = ctx;
@@ -323,6 +342,8 @@ const struct migrate_vm_ops fake_vm_ops = {
 	.clear_dirty = op_clear,
 	.pause = op_pause,
 	.resume = op_resume,
+	.announce = op_announce,
+	.prepare = op_prepare,
 	.save_state = op_save,
 	.load_state = op_load,
 	.reached = op_reached,

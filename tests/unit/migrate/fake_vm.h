@@ -22,6 +22,8 @@ enum fake_fault {
 	FAKE_LOAD,
 	FAKE_RESUME,
 	FAKE_REACHED,
+	FAKE_ANNOUNCE,
+	FAKE_PREPARE,
 };
 
 struct fake_vm {
@@ -43,6 +45,7 @@ struct fake_vm {
 	uint8_t state[3000];
 	size_t state_bytes;
 	bool loaded;
+	bool prepared;
 	/* Target, by lock: pages that the stream was said to have reached. */
 	uint64_t reached[MIGRATE_MAX_REGIONS];
 	unsigned int nr_reached;

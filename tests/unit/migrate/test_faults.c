@@ -114,6 +114,10 @@ static void test_machine_fails(void **state)
 		{ FAKE_LOAD, true, -EPROTO, -EIO, "gave up: the target's" },
 		{ FAKE_REACHED, true, -EPROTO, -EIO,
 		  "gave up: its memory could not be had" },
+		{ FAKE_ANNOUNCE, false, -EIO, -ENODATA,
+		  "announce its devices" },
+		{ FAKE_PREPARE, true, -EPROTO, -EIO,
+		  "prepare for the devices" },
 		{ FAKE_RESUME, true, -EREMOTEIO, -EIO, "failed to run" },
 	};
 	size_t i;
