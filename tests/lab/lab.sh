@@ -65,11 +65,12 @@ for file in "${files[@]}"; do
 	cp "$file" "$dir/root/" || exit 99
 done
 printf '%s\n' "$2" >"$dir/root/command"
-# The same bytes give the same run: no times, no inode numbers.
+# The same bytes give the same run: no times, and no inode numbers of ours, whose
+# digits the kernel reads one by one.
 find "$dir/root" -exec touch -d @0 {} +
 (cd "$dir/root" && find . | LC_ALL=C sort |
-	"$kept/$kernel/busybox" cpio -o -H newc -R 0:0) \
-	>"$dir/own.cpio" 2>/dev/null
+	"$kept/$kernel/busybox" cpio -o -H newc -R 0:0 --renumber-inodes \
+		--ignore-devno) >"$dir/own.cpio" 2>/dev/null
 cat "$kept/$kernel/base.cpio" "$dir/own.cpio" >"$dir/initrd" || exit 99
 
 # For a fast boot, and the same one each time.
