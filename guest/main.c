@@ -2,10 +2,10 @@
 /* The boot order, as a table of contents. */
 #include "boot/acpi.h"
 #include "boot/bootinfo.h"
+#include "kern/cold.h"
 #include "kern/config.h"
 #include "kern/console.h"
 #include "kern/control.h"
-#include "kern/epoch.h"
 #include "kern/panic.h"
 #include "kern/ram.h"
 #include "kern/shell.h"
@@ -101,7 +101,7 @@ static void announce(const struct boot_info *boot)
 	control_set_state(ABI_STATE_READY);
 	console_print("event ready version=%u vcpus=%u ram=%lu tsc_hz=%lu "
 		      "base=0x%lx boot_us=%lu door=%s",
-		      ABI_VERSION, c->nr_vcpus, epoch_ram_bytes(), c->tsc_hz,
+		      ABI_VERSION, c->nr_vcpus, ram_bytes(), c->tsc_hz,
 		      c->image_gpa, tsc_to_us(c->ready_tsc - c->entry_tsc),
 		      doors[boot->door]);
 }
@@ -122,8 +122,9 @@ void guest_main(struct boot_info *boot)
 	tsc_init();
 	apic_timer_init();
 	start_cpus(boot);
-	epoch_init(&map);
+	ram_publish(&map);
 	announce(boot);
+	cold_open();
 	shell_init();
 	ticker_init(boot);
 	worker_loop(&cpu_boot.cpu);

@@ -5,6 +5,7 @@
 #include "classify.h"
 #include "kern/console.h"
 #include "kern/control.h"
+#include "kern/ram.h"
 #include "kern/tempo.h"
 #include "kern/worker.h"
 #include "lib/string.h"
@@ -15,31 +16,12 @@
 #define MAX_BAD_EVENTS 16u
 
 static struct {
-	struct rammap base; /* without a working set */
 	uint64_t used_pages; /* of work.all: written and not zeroed again */
 	uint64_t start_tsc;
 	uint32_t number; /* of the last epoch */
 	bool stop_when_filled;
 	uint32_t bad_events;
 } epoch;
-
-void epoch_init(const struct rammap *map)
-{
-	uint32_t i;
-
-	epoch.base = *map;
-	work.nr_all = rammap_largest(map, work.all, ABI_MAX_WORK_RANGES);
-	for (i = 0; i < work.nr_all; i++)
-		work.nr_all_pages += work.all[i].nr_pages;
-	control_begin_change();
-	control_write_ram(&epoch.base);
-	control_end_change();
-}
-
-uint64_t epoch_ram_bytes(void)
-{
-	return rammap_bytes(&epoch.base);
-}
 
 uint64_t epoch_max_bytes(void)
 {
@@ -51,7 +33,7 @@ uint64_t epoch_fit_pages(const struct work_options *options)
 	uint64_t pages = options->wss_bytes / ABI_PAGE_BYTES;
 
 	if (!options->wss_bytes) {
-		pages = epoch_ram_bytes() / 2 / ABI_PAGE_BYTES;
+		pages = ram_bytes() / 2 / ABI_PAGE_BYTES;
 		if (pages > work.nr_all_pages)
 			pages = work.nr_all_pages;
 	}
@@ -158,7 +140,7 @@ static void publish(const struct work_options *options)
 	static struct rammap map;
 	uint32_t i;
 
-	map = epoch.base;
+	map = *ram_account();
 	mark_work(&map);
 	control_begin_change();
 	c->epoch = work.oracle;
@@ -372,7 +354,7 @@ void epoch_bench(uint64_t ms, uint64_t *ret_stores_per_s, uint64_t *ret_pages)
 	release_pages(0);
 	control_begin_change();
 	control_area()->epoch = (struct oracle){ 0 };
-	control_write_ram(&epoch.base);
+	control_write_ram(ram_account());
 	control_end_change();
 	control_set_state(ABI_STATE_READY);
 }

@@ -7,14 +7,9 @@
 #include <stdint.h>
 
 #include "lib/options.h"
-#include "lib/rammap.h"
 
 /* All of this: first vCPU, ring 0. */
 
-/* @map: what RAM holds while there is no working set; it is copied. */
-void epoch_init(const struct rammap *map);
-
-uint64_t epoch_ram_bytes(void);
 /* The largest working set. */
 uint64_t epoch_max_bytes(void);
 

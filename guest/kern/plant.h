@@ -10,9 +10,6 @@
 
 #include "x86/cpu.h"
 
-/* Turn on the state that can be planted (AVX). On each vCPU, once. */
-void plant_enable(struct cpu *cpu);
-
 /* Plant on the running vCPU, at a step boundary. */
 void plant_set(struct cpu *cpu);
 

@@ -2,6 +2,7 @@
 /* From the boot information's ranges to the account of RAM. */
 #include "kern/ram.h"
 
+#include "kern/control.h"
 #include "kern/panic.h"
 #include "work/work.h"
 #include "x86/paging.h"
@@ -154,4 +155,30 @@ uint64_t ram_find_trampoline(const struct boot_info *boot)
 			return page;
 	}
 	return 0;
+}
+
+/* Without a working set. */
+static struct rammap account;
+
+void ram_publish(const struct rammap *map)
+{
+	uint32_t i;
+
+	account = *map;
+	work.nr_all = rammap_largest(map, work.all, ABI_MAX_WORK_RANGES);
+	for (i = 0; i < work.nr_all; i++)
+		work.nr_all_pages += work.all[i].nr_pages;
+	control_begin_change();
+	control_write_ram(&account);
+	control_end_change();
+}
+
+const struct rammap *ram_account(void)
+{
+	return &account;
+}
+
+uint64_t ram_bytes(void)
+{
+	return rammap_bytes(&account);
 }

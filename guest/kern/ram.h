@@ -20,4 +20,12 @@ void ram_init(struct rammap *map, const struct boot_info *boot);
 /* A page below 1 MiB that holds no boot information; 0 if there is none. */
 uint64_t ram_find_trampoline(const struct boot_info *boot);
 
+/* @map is final: tell the host, and what a working set may take of it. It is
+ * copied. */
+void ram_publish(const struct rammap *map);
+
+/* What RAM holds while there is no working set. */
+const struct rammap *ram_account(void);
+uint64_t ram_bytes(void);
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "kern/worker.h"
 
+#include "kern/avx.h"
 #include "kern/control.h"
 #include "kern/epoch.h"
 #include "kern/plant.h"
@@ -35,7 +36,7 @@ static uint64_t us_to_ticks(uint64_t us)
 void worker_init(struct cpu *cpu)
 {
 	user_enter(work_close_ports, cpu);
-	plant_enable(cpu);
+	avx_enable(cpu);
 }
 
 /* What this vCPU may write in a second, with 8 bits of fraction. */
