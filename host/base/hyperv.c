@@ -22,11 +22,25 @@ const char *const hyperv_feature_names[HYPERV_NR_FEATURES] = {
 };
 
 const char *const hyperv_break_names[] = {
-	"leaves",    "os_id",	   "hypercall",	     "bad_calls",
-	"vp_index",  "vp_assist",  "vp_runtime",     "tsc_frequency",
-	"apic_frequency", "tsc_page", "time_ref",    "message",
-	"event",     "stimer_once", "stimer_periodic", "stimer_direct",
-	"ipi",	     "flush",	   NULL,
+	"leaves",
+	"os_id",
+	"hypercall",
+	"bad_calls",
+	"vp_index",
+	"vp_assist",
+	"vp_runtime",
+	"tsc_frequency",
+	"apic_frequency",
+	"tsc_page",
+	"time_ref",
+	"message",
+	"event",
+	"stimer_once",
+	"stimer_periodic",
+	"stimer_direct",
+	"ipi",
+	"flush",
+	NULL,
 };
 
 /* Source: QEMU, docs/system/i386/hyperv.rst: what each one requires. */

@@ -104,8 +104,8 @@ bool hv_post(struct hv_model *hv, unsigned int vp, unsigned int sint,
 	     uint32_t type, const void *payload, size_t bytes)
 {
 	const struct hv_vp *v = &hv->vp[vp];
-	uint64_t gpa = (v->simp & HV_PAGE_GPA) +
-		       sint * sizeof(struct hv_message);
+	uint64_t gpa =
+		(v->simp & HV_PAGE_GPA) + sint * sizeof(struct hv_message);
 	struct hv_message *m;
 
 	if (!takes(v, sint) || !(v->simp & HV_PAGE_ENABLED))

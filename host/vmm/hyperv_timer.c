@@ -103,8 +103,7 @@ static bool deliver(struct hv_model *hv, unsigned int vp, struct hv_timer *t,
 		if (hv->broken != HV_BREAK_STIMER_DIRECT)
 			hv->ops->interrupt(
 				hv->ctx, vp,
-				(uint8_t)(t->config >>
-					  HV_STIMER_VECTOR_SHIFT));
+				(uint8_t)(t->config >> HV_STIMER_VECTOR_SHIFT));
 		return true;
 	}
 	return hv_post(hv, vp,
