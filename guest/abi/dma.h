@@ -54,13 +54,13 @@
  *
  * Interrupts. ABI_DMA_VECTOR_STEPS is raised when irq_every steps (0 = never)
  * have been made since it was raised last, or since RUN was set if that is
- * later, *and* the driver has answered the last one: irqs_raised goes up by one,
- * then the vector is raised. The driver answers each with a write to `doorbell`
- * of how many it has had since irqs_raised was 0 (low 32 bits). A number that is
- * not irqs_raised means that one was lost or doubled: the device counts it in
- * irqs_wrong, and takes it as an answer. So none is ever merged with another,
- * and both sides know the count. ABI_DMA_VECTOR_EVENT is raised once when STATUS
- * becomes HELD or ERROR.
+ * later, *and* the driver has answered the last one: irqs_raised goes up by
+ * one, then the vector is raised. The driver answers each with a write to
+ * `doorbell` of how many it has had since irqs_raised was 0 (low 32 bits). A
+ * number that is not irqs_raised means that one was lost or doubled: the
+ * device counts it in irqs_wrong, and takes it as an answer. So none is ever
+ * merged with another, and both sides know the count. ABI_DMA_VECTOR_EVENT is
+ * raised once when STATUS becomes HELD or ERROR.
  *
  * Registers: BAR 0, struct abi_dma_regs, little endian. Accesses are aligned
  * and of 4 or 8 bytes; of a field of 8 bytes the halves may come by themselves,
