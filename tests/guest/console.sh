@@ -31,6 +31,10 @@ say stop "error nothing"
 say verify "error verify needs a stopped"
 say "state check" "error nothing is planted"
 say "cycles rounds=0" "error only rounds=N"
+say "queues rounds=0" "error only rounds=N"
+say queues "ok queues"
+is devices 0
+is doubled 0
 say "$(printf '%1100s' x | tr ' ' x)" "error a line has at most"
 
 for pattern in sequential random "strided stride=12K" \
