@@ -75,7 +75,7 @@ struct run_settings {
 	struct workload workload;
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
-	const char *commit; /* of struct drive_vm_params */
+	const char *devices, *commit; /* of struct drive_vm_params */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;
 	struct run_send send;

@@ -138,6 +138,7 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 		.vm = {
 			.kind = s->common.machine.kind,
 			.qemu = s->common.machine.qemu,
+			.devices = s->common.machine.devices,
 			.name = "guest",
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,

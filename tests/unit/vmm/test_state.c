@@ -12,7 +12,9 @@
 #include "vmm/state_format.h"
 
 #define NR_VCPUS 2u
-#define NR_SECTIONS (NR_VCPUS * STATE_NR_VCPU_IDS + STATE_NR_CHIPS + 3)
+/* The last two are not in version 1. */
+#define NR_OLD_SECTIONS (NR_VCPUS * STATE_NR_VCPU_IDS + STATE_NR_CHIPS + 3)
+#define NR_SECTIONS (NR_OLD_SECTIONS + 2)
 
 /* What a builder does to one section; NR_SECTIONS = none. */
 enum what { KEEP, DROP, DOUBLE, LONGER, SHORTER };
@@ -35,6 +37,8 @@ static size_t size_of(uint32_t id)
 		[STATE_IRQCHIP] = sizeof(struct kvm_irqchip),
 		[STATE_PIT2] = sizeof(struct kvm_pit_state2),
 		[STATE_SERIAL] = sizeof(struct serial_state),
+		[STATE_PCI] = sizeof(struct state_pci),
+		[STATE_DEVICE] = sizeof(struct state_device) + 10,
 	};
 
 	return size[id];
@@ -45,8 +49,9 @@ static void section(size_t n, enum state_id *id, uint32_t *index)
 {
 	static const enum state_id rest[] = { STATE_CLOCK,   STATE_IRQCHIP,
 					      STATE_IRQCHIP, STATE_IRQCHIP,
-					      STATE_PIT2,    STATE_SERIAL };
-	static const uint32_t rest_index[] = { 0, 0, 1, 2, 0, 0 };
+					      STATE_PIT2,    STATE_SERIAL,
+					      STATE_PCI,     STATE_DEVICE };
+	static const uint32_t rest_index[] = { 0, 0, 1, 2, 0, 0, 0, 0 };
 
 	if (n < NR_VCPUS * STATE_NR_VCPU_IDS) {
 		*id = (enum state_id)(n % STATE_NR_VCPU_IDS);
@@ -58,14 +63,23 @@ static void section(size_t n, enum state_id *id, uint32_t *index)
 	*index = rest_index[n];
 }
 
-/* All bytes of all payloads are @fill. */
-static struct buf build(size_t which, enum what what, uint8_t fill)
+/* All bytes are @fill, but for the number of devices. */
+static const uint8_t *payload_of(enum state_id id, uint8_t fill)
 {
 	static uint8_t payload[8192];
+	const struct state_pci pci = { .address = fill, .nr_devices = 1 };
+
+	memset(payload, fill, sizeof(payload));
+	if (id == STATE_PCI)
+		memcpy(payload, &pci, sizeof(pci));
+	return payload;
+}
+
+static struct buf build(size_t which, enum what what, uint8_t fill)
+{
 	struct buf b = BUF_INIT;
 	size_t n, bytes;
 
-	memset(payload, fill, sizeof(payload));
 	assert_int_equal(state_begin(&b, NR_VCPUS), 0);
 	for (n = 0; n < NR_SECTIONS; n++) {
 		enum what now = n == which ? what : KEEP;
@@ -75,9 +89,11 @@ static struct buf build(size_t which, enum what what, uint8_t fill)
 		section(n, &id, &index);
 		bytes = size_of(id) + (now == LONGER) - (now == SHORTER);
 		if (now != DROP)
-			state_append(&b, id, index, payload, bytes);
+			state_append(&b, id, index, payload_of(id, fill),
+				     bytes);
 		if (now == DOUBLE)
-			state_append(&b, id, index, payload, bytes);
+			state_append(&b, id, index, payload_of(id, fill),
+				     bytes);
 	}
 	state_finish(&b, 0);
 	return b;
@@ -128,6 +144,11 @@ static void test_each_section(void **state)
 			uint32_t index;
 
 			section(n, &id, &index);
+			/* Only the device knows what size is right. */
+			if (id == STATE_DEVICE && i > 1) {
+				buf_exit(&b);
+				continue;
+			}
 			assert_int_equal(parse(b.data, b.bytes, &err), -EPROTO);
 			if (!strstr(err.text, state_name(id)) ||
 			    !strstr(err.text, wrong[i].word))
@@ -230,6 +251,75 @@ static void test_lying_heads(void **state)
 	}
 }
 
+static void set_version(struct buf *b, uint32_t version)
+{
+	struct state_header h;
+
+	memcpy(&h, b->data, sizeof(h));
+	h.version = version;
+	memcpy(b->data, &h, sizeof(h));
+}
+
+/* What was written before there was PCI is read; what will be is not. */
+static void test_versions(void **state)
+{
+	struct error err = { "" };
+	struct buf b = build(NR_SECTIONS, KEEP, 1);
+	enum state_id id;
+	uint32_t index;
+	size_t n;
+
+	set_version(&b, STATE_VERSION + 1);
+	assert_int_equal(parse(b.data, b.bytes, &err), -EPROTO);
+	assert_non_null(strstr(err.text, "has version 3"));
+	set_version(&b, STATE_VERSION_NO_PCI);
+	err.text[0] = '\0';
+	assert_int_equal(parse(b.data, b.bytes, &err), -EPROTO);
+	assert_non_null(strstr(err.text, "section PCI"));
+	b.bytes = 0;
+	assert_int_equal(state_begin(&b, NR_VCPUS), 0);
+	for (n = 0; n < NR_OLD_SECTIONS; n++) {
+		section(n, &id, &index);
+		state_append(&b, id, index, payload_of(id, 1), size_of(id));
+	}
+	state_finish(&b, 0);
+	assert_int_equal(parse(b.data, b.bytes, NULL), -EPROTO);
+	set_version(&b, STATE_VERSION_NO_PCI);
+	assert_int_equal(parse(b.data, b.bytes, NULL), 0);
+	buf_exit(&b);
+}
+
+/* More devices than the bus says, and fewer. */
+static void test_devices(void **state)
+{
+	struct state_pci pci = { .nr_devices = 2 };
+	struct error err = { "" };
+	struct buf b = BUF_INIT;
+	enum state_id id;
+	uint32_t index, nr;
+	size_t n;
+
+	for (nr = 0; nr < 4; nr++) {
+		b.bytes = 0;
+		err.text[0] = '\0';
+		pci.nr_devices = nr < 3 ? nr : UINT32_MAX;
+		state_begin(&b, NR_VCPUS);
+		for (n = 0; n < NR_SECTIONS; n++) {
+			section(n, &id, &index);
+			state_append(&b, id, index,
+				     id == STATE_PCI ? (void *)&pci
+						     : payload_of(id, 1),
+				     size_of(id));
+		}
+		state_finish(&b, 0);
+		assert_int_equal(parse(b.data, b.bytes, &err),
+				 nr == 1 ? 0 : -EPROTO);
+		assert_true(nr == 1 || strstr(err.text, "DEVICE") ||
+			    strstr(err.text, "claims"));
+	}
+	buf_exit(&b);
+}
+
 struct told {
 	unsigned int nr, nr_clock, nr_rax;
 };
@@ -252,12 +342,14 @@ static void test_describe(void **state)
 	struct buf b = build(NR_SECTIONS, KEEP, 1);
 	struct told t = { 0 };
 
-	assert_int_equal(vm_state_describe(b.data, b.bytes, on_value, &t), 0);
+	assert_int_equal(vm_state_describe(b.data, b.bytes, on_value, &t, NULL),
+			 0);
 	assert_int_equal(t.nr_rax, NR_VCPUS);
 	assert_true(t.nr > 200);
 	assert_true(t.nr_clock >= NR_VCPUS * 3);
-	assert_int_equal(vm_state_describe(b.data, b.bytes - 8, on_value, &t),
-			 -EPROTO);
+	assert_int_equal(
+		vm_state_describe(b.data, b.bytes - 8, on_value, &t, NULL),
+		-EPROTO);
 	buf_exit(&b);
 }
 
@@ -297,12 +389,12 @@ static void test_compare(void **state)
 	regs.r13 ^= 1ull << 63;
 	state_begin(&b, NR_VCPUS);
 	for (n = 0; n < NR_SECTIONS; n++) {
-		uint8_t payload[8192];
+		const void *payload;
 
 		section(n, &id, &index);
-		memset(payload, 1, sizeof(payload));
+		payload = payload_of(id, 1);
 		if (id == STATE_REGS && index == 1)
-			memcpy(payload, &regs, sizeof(regs));
+			payload = &regs;
 		state_append(&b, id, index, payload, size_of(id));
 	}
 	state_finish(&b, 0);
@@ -326,6 +418,8 @@ int main(void)
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_lying_heads),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_compare),
 	};
