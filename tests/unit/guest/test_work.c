@@ -7,124 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "classify.h"
-#include "dma.h"
 #include "work/page.h"
 #include "work/stall.h"
-#include "x86/smp.h"
-
-#define NR_PAGES 37u /* no power of two */
-#define NR_CPUS 2u
-#define NR_DMA 3u
-
-struct fixture {
-	uint8_t *area;
-	struct cpu cpu[NR_CPUS];
-	struct abi_vcpu vcpu[NR_CPUS + NR_DMA];
-	struct abi_bad_log bad[NR_CPUS];
-	struct abi_stall stall[NR_CPUS];
-	struct oracle_log log[NR_CPUS + NR_DMA];
-};
-
-uint32_t smp_nr_cpus(void)
-{
-	return NR_CPUS;
-}
-
-uint64_t user_enter(uint64_t (*fn)(void *arg), void *arg)
-{
-	return fn(arg);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f =
-		aligned_alloc(4096, ABI_ALIGN_PAGE(sizeof(struct fixture)));
-	uint8_t *area = mmap(NULL, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (!f || area == MAP_FAILED)
-		return -1;
-	memset(f, 0, sizeof(*f));
-	f->area = area;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	int ret = munmap(f->area, NR_PAGES * 4096);
-
-	free(f);
-	return ret;
-}
-
-static void begin_with(struct fixture *f, uint32_t pattern, uint32_t write,
-		       uint32_t content, bool check, uint32_t nr_dma)
-{
-	uint64_t gfn = (uint64_t)f->area >> ABI_PAGE_SHIFT;
-	uint32_t i;
-
-	/* Two ranges, the first one not the lower one. */
-	work.oracle = (struct oracle){
-		.seed = 5,
-		.epoch = 1,
-		.nr_vcpus = NR_CPUS + nr_dma,
-		.nr_orders = 1,
-		.order[0].pattern = pattern,
-		.write = write,
-		.content = content,
-		.ratio = 3,
-		.nr_pages = NR_PAGES,
-		.nr_ranges = 2,
-		.range = { { gfn + 20, NR_PAGES - 20 }, { gfn, 20 } },
-	};
-	if (pattern == ORACLE_STRIDED)
-		work.oracle.order[0].stride_pages = 5;
-	if (pattern == ORACLE_HOTCOLD)
-		work.oracle.order[0] =
-			(struct oracle_order){ pattern, 0, 10, 90 };
-	assert_true(oracle_valid(&work.oracle));
-	work.check = check;
-	memset(f->vcpu, 0, sizeof(f->vcpu));
-	for (i = 0; i < NR_CPUS; i++) {
-		struct oracle_slice s = oracle_slice(&work.oracle, i);
-		struct cpu *cpu = &f->cpu[i];
-
-		cpu->index = i;
-		cpu->vcpu = &f->vcpu[i];
-		cpu->bad = &f->bad[i];
-		cpu->stall = &f->stall[i];
-		cpu->log = &f->log[i];
-		memset(cpu->log, 0, sizeof(*cpu->log));
-		cpu->slice_first = s.first;
-		cpu->slice_pages = s.nr_pages;
-		cpu->attention = 0;
-		assert_int_equal(work_fill(cpu), 1);
-		assert_int_equal(cpu->vcpu->filled, s.nr_pages);
-		work_begin(cpu);
-	}
-}
-
-static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
-		  uint32_t content, bool check)
-{
-	begin_with(f, pattern, write, content, check, 0);
-}
-
-static void run(struct cpu *cpu, uint64_t steps)
-{
-	cpu->step_limit = cpu->vcpu->steps + steps;
-	assert_int_equal(work_run(cpu), WORK_PAUSED);
-	assert_int_equal(cpu->vcpu->steps, cpu->step_limit);
-	assert_int_equal(cpu->stall->nr_steps, cpu->vcpu->steps);
-}
+#include "work_fixture.h"
 
 static uint64_t verify(struct cpu *cpu)
 {
@@ -247,131 +136,6 @@ static void test_damage_is_found_inline_and_by_verify(void **state)
 	assert_int_equal(f->bad[0].nr, 0);
 }
 
-/* What abi/dma.h tells a device to do. Return: steps made; fewer = held. */
-static uint64_t device_run(struct abi_dma_regs *r, uint64_t steps)
-{
-	struct oracle_cursor c;
-	uint64_t i, visit, gfn;
-
-	assert_true(abi_dma_regs_valid(r));
-	oracle_cursor_seek(&c, &r->oracle, r->worker, NULL, r->steps);
-	for (i = 0; i < steps; i++) {
-		gfn = oracle_gfn(&r->oracle,
-				 oracle_cursor_next(&c, &r->oracle, &visit));
-		if (!oracle_page_ok(&r->oracle, gfn, visit - 1,
-				    work_page(gfn))) {
-			r->bad_gfn = gfn;
-			r->bad_visit = visit - 1;
-			break;
-		}
-		oracle_page(&r->oracle, gfn, visit, work_page(gfn));
-		r->steps++;
-		*(uint64_t *)r->counter_gpa = r->steps;
-	}
-	return i;
-}
-
-static void test_dma_engines_are_workers(void **state)
-{
-	struct fixture *f = *state;
-	struct abi_dma_regs r;
-	uint32_t pattern, content, i;
-
-	for (pattern = 1; pattern <= 5; pattern++) {
-		for (content = 1; content <= 5; content++) {
-			begin_with(f, pattern, 1 + content % 3, content, true,
-				   NR_DMA);
-			for (i = 0; i < NR_DMA; i++) {
-				struct abi_vcpu *v = &f->vcpu[NR_CPUS + i];
-
-				r = (struct abi_dma_regs){
-					.counter_gpa = (uint64_t)&v->steps,
-					.worker = NR_CPUS + i,
-					.oracle = work.oracle,
-				};
-				assert_int_equal(device_run(&r, 40 + i),
-						 40 + i);
-				assert_int_equal(v->steps, 40 + i);
-			}
-			for (i = 0; i < NR_CPUS; i++) {
-				run(&f->cpu[i], 30);
-				work_verify(&f->cpu[i]);
-				assert_int_equal(f->cpu[i].result[1], 0);
-			}
-			assert_int_equal(f->cpu[0].result[0] +
-						 f->cpu[1].result[0],
-					 NR_PAGES);
-		}
-	}
-}
-
-static void test_damage_by_dma_is_found(void **state)
-{
-	struct fixture *f = *state;
-	struct abi_dma_regs r = { .worker = NR_CPUS + 2 };
-	struct work_report report = { .cpu = &f->cpu[0] };
-	struct oracle_slice s;
-	uint64_t gfn;
-
-	begin_with(f, ORACLE_SEQUENTIAL, ORACLE_WRITE_PAGE,
-		   ORACLE_CONTENT_RANDOM, true, NR_DMA);
-	r.counter_gpa = (uint64_t)&f->vcpu[r.worker].steps;
-	r.oracle = work.oracle;
-	s = oracle_slice(&work.oracle, r.worker);
-	assert_int_equal(device_run(&r, s.nr_pages), s.nr_pages);
-	/* A page that the device wrote and the log of it lost. */
-	gfn = oracle_gfn(&work.oracle, s.first + 1);
-	oracle_page(&work.oracle, gfn, 0, work_page(gfn));
-	work_verify(&f->cpu[1]);
-	assert_int_equal(f->cpu[1].result[1], 0);
-	work_verify(&f->cpu[0]);
-	assert_int_equal(f->cpu[0].result[1], 1);
-	assert_int_equal(f->bad[0].entry[0].gfn, gfn);
-	assert_int_equal(f->bad[0].entry[0].kind, ORACLE_STALE);
-	/* The device sees it, too, and the driver writes it down. */
-	assert_int_equal(device_run(&r, s.nr_pages), 1);
-	assert_int_equal(r.bad_gfn, gfn);
-	report.gfn = r.bad_gfn;
-	report.visit = r.bad_visit;
-	work_report(&report);
-	assert_int_equal(f->bad[0].nr, 2);
-	assert_int_equal(f->bad[0].entry[1].kind, ORACLE_STALE);
-	assert_int_equal(f->bad[0].entry[1].found_by, ABI_FOUND_INLINE);
-}
-
-static void test_dma_parameters_are_checked(void **state)
-{
-	struct fixture *f = *state;
-	struct abi_dma_regs r;
-
-	begin_with(f, ORACLE_RANDOM, ORACLE_WRITE_STAMP, ORACLE_CONTENT_RANDOM,
-		   true, NR_DMA);
-	r = (struct abi_dma_regs){ .worker = 2, .oracle = work.oracle };
-	assert_true(abi_dma_regs_valid(&r));
-	r.worker = NR_CPUS + NR_DMA;
-	assert_false(abi_dma_regs_valid(&r));
-	r.worker = 0;
-	r.counter_gpa = 4;
-	assert_false(abi_dma_regs_valid(&r));
-	r.counter_gpa = 1ull << 52;
-	assert_false(abi_dma_regs_valid(&r));
-	r.counter_gpa = 0;
-	r.steps = 1ull << 48;
-	assert_false(abi_dma_regs_valid(&r));
-	r.steps = 0;
-	r.oracle.nr_pages--;
-	assert_false(abi_dma_regs_valid(&r));
-	/* More workers than pages: the last ones have none. */
-	r.oracle = work.oracle;
-	r.oracle.nr_vcpus = NR_PAGES + 1;
-	assert_true(abi_dma_regs_valid(&r));
-	r.worker = NR_PAGES;
-	assert_false(abi_dma_regs_valid(&r));
-	assert_true(abi_dma_always_writable(16) && abi_dma_always_writable(36));
-	assert_false(abi_dma_always_writable(40) ||
-		     abi_dma_always_writable(31));
-}
-
 static void test_bad_log_does_not_overflow(void **state)
 {
 	struct fixture *f = *state;
@@ -449,28 +213,23 @@ static void test_zero_and_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_kind_verifies, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_orders_change, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_every_kind_verifies,
+						work_setup, work_teardown),
+		cmocka_unit_test_setup_teardown(test_orders_change, work_setup,
+						work_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_attention_stops_at_a_boundary, setup, teardown),
+			test_attention_stops_at_a_boundary, work_setup,
+			work_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_damage_is_found_inline_and_by_verify, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(test_dma_engines_are_workers,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_damage_by_dma_is_found,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dma_parameters_are_checked,
-						setup, teardown),
+			test_damage_is_found_inline_and_by_verify, work_setup,
+			work_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_log_does_not_overflow,
-						setup, teardown),
+						work_setup, work_teardown),
 		cmocka_unit_test(test_stall_keeps_the_longest),
-		cmocka_unit_test_setup_teardown(test_pause_is_no_stall, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_zero_and_clean, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_pause_is_no_stall,
+						work_setup, work_teardown),
+		cmocka_unit_test_setup_teardown(test_zero_and_clean, work_setup,
+						work_teardown),
 	};
 
 	return cmocka_run_group_tests_name("guest_work", tests, NULL, NULL);
