@@ -140,8 +140,7 @@ void *vm_ram_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
 	memmap_read_lock();
 	range = memmap_find(memmap_view(vm->map.memory), gpa);
 	if (range && range->region->kind == MEMMAP_RAM &&
-	    bytes <= range->bytes &&
-	    gpa - range->addr <= range->bytes - bytes)
+	    bytes <= range->bytes && gpa - range->addr <= range->bytes - bytes)
 		at = vm->mem.region[range->region - vm->map.ram].hva +
 		     range->offset + (gpa - range->addr);
 	memmap_read_unlock();

@@ -151,8 +151,7 @@ static void test_commits(void **state)
 {
 	const struct devload_config config = {
 		.nr_vcpus = 1,
-		.devices = { 2,
-			     { { QUEUES_NET, 4 }, { QUEUES_BLK, 7 } } },
+		.devices = { 2, { { QUEUES_NET, 4 }, { QUEUES_BLK, 7 } } },
 	};
 	struct devload_sample s;
 	struct devload *load;
