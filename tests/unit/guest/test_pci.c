@@ -95,6 +95,7 @@ static void test_walk_of_loops(void **state)
 
 	start_list(&s, 0x80);
 	put(&s, 0x80, 9, 0x3c);
+	put(&s, 0x3c, 9, 0);
 	walk = (struct pcicap_walk){ 0 };
 	assert_int_equal(pcicap_next(&config, &walk, 9), 0x80);
 	assert_int_equal(pcicap_next(&config, &walk, 9), 0);
@@ -180,6 +181,7 @@ static void test_fits(void **state)
 		{ { 0, 4097, 0 }, 0, 4096, false },
 		{ { 0, 0xffffff00, 0x200 }, 2, 4096, false },
 		{ { 0, 0xffffff00, 0x200 }, 2, 1ull << 33, true },
+		{ { 0, 0x1000, 0xfffff800 }, 2, 4096, false },
 		{ { 0, 0, 1 }, 1, 0, false },
 	};
 	size_t i;
