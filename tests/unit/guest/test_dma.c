@@ -45,6 +45,9 @@ static void test_dma_engines_are_workers(void **state)
 		for (content = 1; content <= 5; content++) {
 			begin_with(f, pattern, 1 + content % 3, content, true,
 				   NR_DMA);
+			/* Phases are the vCPUs' alone. */
+			work.oracle.nr_orders = 2;
+			work.oracle.order[1].pattern = ORACLE_SEQUENTIAL;
 			for (i = 0; i < NR_DMA; i++) {
 				struct abi_vcpu *v = &f->vcpu[NR_CPUS + i];
 
@@ -59,6 +62,9 @@ static void test_dma_engines_are_workers(void **state)
 			}
 			for (i = 0; i < NR_CPUS; i++) {
 				run(&f->cpu[i], 30);
+				f->log[i].nr = 1;
+				f->log[i].change[1] = 30 << 8 | 1;
+				run(&f->cpu[i], 5);
 				work_verify(&f->cpu[i]);
 				assert_int_equal(f->cpu[i].result[1], 0);
 			}
