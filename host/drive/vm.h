@@ -62,6 +62,7 @@ struct drive_vm_params {
 	 * built-in guest. */
 	const char *kernel;
 	const char *incoming; /* address to wait at, or NULL: boot */
+	const char *devices; /* mini: --devices of vmferry vmm; NULL = none */
 	const char *commit; /* mini: --commit of vmferry vmm; NULL = default */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */

@@ -45,6 +45,8 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		drive_args_add(a, "--kernel=%s", p->kernel);
 	if (p->incoming)
 		drive_args_add(a, "--incoming=%s", p->incoming);
+	if (p->devices)
+		drive_args_add(a, "--devices=%s", p->devices);
 	if (p->commit)
 		drive_args_add(a, "--commit=%s", p->commit);
 	if (p->die_at)

@@ -58,6 +58,7 @@ static void settings(struct cycles *c, unsigned int feature,
 		.vm = {
 			.kind = s->common.machine.kind,
 			.qemu = s->common.machine.qemu,
+			.devices = s->common.machine.devices,
 			.name = "guest",
 			.dir = c->dir,
 			.ram_bytes = s->common.ram_bytes,

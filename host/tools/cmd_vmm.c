@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine/machine.h"
+#include "tools/device_list.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
@@ -14,7 +15,7 @@ struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
-	const char *boot_fault;
+	const char *boot_fault, *devices;
 	unsigned int commit;
 	bool paused, handover;
 };
@@ -56,6 +57,10 @@ static const struct option_spec options[] = {
 	  "(default), each change, or prepared: the source announces them\n"
 	  "before the switchover, and the target's map is there before",
 	  0, 0, commits },
+	{ "devices", OPTION_STRING, AT(devices), "LIST",
+	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
+	  "queues, for the guest's command 'queues' (default: none)",
+	  0, 0, NULL },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -78,6 +83,8 @@ static const struct command_help help = {
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/a.qmp --serial none\n"
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/b.qmp --incoming "
 		"unix:/tmp/m.sock\n"
+		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
+		"stdio\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
 		"--append duration=1s",
 };
@@ -140,6 +147,10 @@ int cmd_vmm(int argc, char **argv)
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,
 	};
+	if (s.devices && device_list_parse(s.devices, &params.devices, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.devices)
+		device_list_allow_descriptors();
 	rc = machine_run(&params, &err);
 	if (!rc)
 		return EXIT_DONE;

@@ -154,11 +154,14 @@ static int load_all(struct load *l, struct error *err)
 			rc = load_part(l, &vm->vcpu[i], step, err);
 	if (!rc)
 		rc = load_chips(l, err);
-	return rc ? rc : load_serial(l, err);
+	if (!rc)
+		rc = load_serial(l, err);
+	/* An interrupt that a device has pending goes to a LAPIC, too. */
+	return rc ? rc : devices_load(vm, l->view, err);
 }
 
 /* What can be told before anything is loaded. */
-static int check_shape(const struct vm *vm, const struct state_view *view,
+static int check_shape(struct vm *vm, const struct state_view *view,
 		       struct error *err)
 {
 	size_t xsave = vm->caps.xsave_bytes;
@@ -184,7 +187,7 @@ static int check_shape(const struct vm *vm, const struct state_view *view,
 		return error_set(err, -EPROTO,
 				 "section SERIAL holds a state that no serial "
 				 "port can be in");
-	return 0;
+	return devices_check(vm, view, err);
 }
 
 static size_t largest_part(const struct state_view *view)

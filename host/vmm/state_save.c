@@ -191,6 +191,8 @@ int vm_state_save(struct vm *vm, struct buf *state, struct error *err)
 	/* Before the chips: a line that changes now is still in them. */
 	if (!rc)
 		rc = save_serial(vm, state, err);
+	if (!rc)
+		rc = devices_save(vm, state, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = save_vcpu(&vm->vcpu[i], state, err);
 	if (!rc)

@@ -102,6 +102,8 @@ static int create_memory(struct vm *vm, const struct vm_params *p,
 	};
 	int rc = guestmem_init(&vm->mem, &params, err);
 
+	if (!rc && vm_log_init(vm))
+		rc = error_set(err, -ENOMEM, "out of memory");
 	return rc ? rc : vm_map_init(vm, p->commit, err);
 }
 

@@ -66,6 +66,8 @@ struct dirty_log {
 	 * account by itself, what is dirty and not cleared yet. */
 	uint64_t *fetched[GUESTMEM_MAX_REGIONS];
 	uint64_t *kept[GUESTMEM_MAX_REGIONS];
+	/* What devices of ours have written; as long as the machine. */
+	_Atomic uint64_t *own[GUESTMEM_MAX_REGIONS];
 };
 
 struct vm {
@@ -116,6 +118,8 @@ int vm_probe_caps(struct vm *vm, struct error *err);
 
 /* dirty.c: what vm_log_stop_later() left; before vCPUs run. */
 int vm_log_settle(struct vm *vm);
+/* With the memory there. 0 or -ENOMEM. */
+int vm_log_init(struct vm *vm);
 /* The machine is going, KVM's part of it first. */
 void vm_log_exit(struct vm *vm);
 
@@ -190,6 +194,15 @@ int tsc_load(const struct vcpu *vcpu, const struct state_tsc *saved,
 	     const struct state_clock *then, const struct state_clock *now);
 /* Fills vm->clock. */
 void clock_measure(struct vm *vm, const struct state_tsc *saved);
+
+/* state_devices.c */
+struct state_view;
+int devices_save(struct vm *vm, struct buf *state, struct error *err);
+/* Could they be loaded? Nothing changes. */
+int devices_check(struct vm *vm, const struct state_view *view,
+		  struct error *err);
+int devices_load(struct vm *vm, const struct state_view *view,
+		 struct error *err);
 
 /* vm.c. Are all vCPUs parked, and meant to be? */
 bool vm_is_quiescent(struct vm *vm);

@@ -69,7 +69,8 @@ struct fake_vm {
 	unsigned int nr_reached;
 	bool went_back;
 	unsigned int nr_devices;
-	struct fake_device *device; /* of FAKE_DEVICES; with the first of them */
+	struct fake_device
+		*device; /* of FAKE_DEVICES; with the first of them */
 };
 
 extern const struct migrate_vm_ops fake_vm_ops;
