@@ -2,6 +2,7 @@
 /* Commands of the console, as a table: one line in, one line out. */
 #include "kern/shell.h"
 
+#include "dev/queue_test.h"
 #include "hv/cycles.h"
 #include "kern/config.h"
 #include "kern/console.h"
@@ -323,17 +324,17 @@ static const struct {
 } commands[] = {
 	{ "bench", cmd_bench },	      { "control", cmd_control },
 	{ "cycles", cycles_command }, { "help", cmd_help },
-	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
-	{ "start", cmd_start },	      { "state", cmd_state },
-	{ "stats", cmd_stats },	      { "stop", cmd_stop },
-	{ "verify", cmd_verify },
+	{ "poweroff", cmd_poweroff }, { "queues", queues_command },
+	{ "set", cmd_set },	      { "start", cmd_start },
+	{ "state", cmd_state },	      { "stats", cmd_stats },
+	{ "stop", cmd_stop },	      { "verify", cmd_verify },
 };
 
 static void cmd_help(char *words)
 {
 	(void)words;
 	console_print("ok commands=help,start,stop,set,stats,verify,state,"
-		      "control,cycles,bench,poweroff start_keys="
+		      "control,cycles,queues,bench,poweroff start_keys="
 		      "pattern=sequential|random|strided|hotcold|burst,"
 		      "stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
 		      "rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"

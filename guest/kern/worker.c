@@ -169,6 +169,30 @@ static void worker_run(struct cpu *cpu)
 		smp_wake_first();
 }
 
+void worker_turn(struct cpu *cpu, uint64_t max_steps)
+{
+	uint64_t now = rdtsc(), limit;
+
+	if (cpu->mode != CPU_RUN)
+		return;
+	if (cpu->change_tsc && now >= cpu->change_tsc)
+		tempo_look(cpu, now);
+	if (cpu->resting)
+		return;
+	if (cpu->vcpu->steps >= cpu->step_limit) {
+		if (now < cpu->quantum_end)
+			return;
+		worker_next_quantum(cpu, now);
+		cpu->vcpu->wait_until_tsc = now;
+	}
+	limit = cpu->step_limit;
+	if (limit - cpu->vcpu->steps > max_steps)
+		cpu->step_limit = cpu->vcpu->steps + max_steps;
+	cpu->attention = 0;
+	user_enter(work_run, cpu);
+	cpu->step_limit = limit;
+}
+
 static void worker_fill(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_FILL;
