@@ -222,7 +222,8 @@ static int load_some(struct vfio_device *d, const uint8_t *data, size_t bytes,
 		if (n > l->record.bytes - l->have)
 			n = (size_t)(l->record.bytes - l->have);
 		memcpy(l->to + l->have, data, n);
-		XXH3_64bits_update(l->hash, data, n);
+		/* The copy: the client may share the original. */
+		XXH3_64bits_update(l->hash, l->to + l->have, n);
 		l->have += n;
 		if (l->have == l->record.bytes) {
 			l->header_have = 0;

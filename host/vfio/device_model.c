@@ -38,6 +38,9 @@ fail:
 
 static uint64_t flags_of(const struct device_params *p)
 {
+	/* v1 has all but P2P; pre-copy without data is as good as none. */
+	if (p->protocol == DEVICE_PROTOCOL_V1)
+		return MIG_FLAG_STOP_COPY | MIG_FLAG_PRE_COPY;
 	return MIG_FLAG_STOP_COPY | (p->p2p ? MIG_FLAG_P2P : 0) |
 	       (p->precopy ? MIG_FLAG_PRE_COPY : 0);
 }

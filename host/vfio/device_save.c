@@ -228,3 +228,16 @@ uint64_t device_save_left(const struct vfio_device *d)
 		bytes += header + ABI_DMA_MEMORY_BYTES;
 	return bytes + header + sizeof(struct stream_last);
 }
+
+uint64_t device_save_pending(const struct vfio_device *d)
+{
+	const struct device_save *s = &d->save;
+
+	if (s->stopped)
+		return device_save_left(d);
+	return s->small_bytes - s->small_at + s->run_bytes +
+	       filler_dirty_bytes(&d->filler) +
+	       (s->head_done ? 0
+			     : sizeof(struct stream_header) +
+				       sizeof(struct stream_head));
+}

@@ -38,6 +38,8 @@ void device_save_end(struct device_save *s);
  */
 size_t device_save_read(struct vfio_device *d, void *data, size_t bytes);
 
+/* Bytes that there are for reading now; 0 only if there are none. */
+uint64_t device_save_pending(const struct vfio_device *d);
 /* Bytes that would come if the device were stopped now. */
 uint64_t device_save_left(const struct vfio_device *d);
 
