@@ -23,13 +23,13 @@ static int read_region(struct vfio_device *d,
 		device_regs_read(d, a->offset, data, a->count);
 		return 0;
 	case VFIO_PCI_BAR1_REGION_INDEX:
-		pci_msix_read(&d->core.pci, a->offset, data, a->count);
+		device_pci_msix_read(&d->core.pci, a->offset, data, a->count);
 		return 0;
 	case VFIO_PCI_BAR2_REGION_INDEX:
 		memcpy(data, d->memory + a->offset, a->count);
 		return 0;
 	case VFIO_PCI_CONFIG_REGION_INDEX:
-		pci_config_read(&d->core.pci, a->offset, data, a->count);
+		device_pci_config_read(&d->core.pci, a->offset, data, a->count);
 		return 0;
 	default:
 		return device_v1_read(d, a->offset, data, a->count);
@@ -44,13 +44,14 @@ static int write_region(struct vfio_device *d,
 		device_regs_write(d, a->offset, data, a->count);
 		return 0;
 	case VFIO_PCI_BAR1_REGION_INDEX:
-		pci_msix_write(&d->core.pci, a->offset, data, a->count);
+		device_pci_msix_write(&d->core.pci, a->offset, data, a->count);
 		return 0;
 	case VFIO_PCI_BAR2_REGION_INDEX:
 		memcpy(d->memory + a->offset, data, a->count);
 		return 0;
 	case VFIO_PCI_CONFIG_REGION_INDEX:
-		pci_config_write(&d->core.pci, a->offset, data, a->count);
+		device_pci_config_write(&d->core.pci, a->offset, data,
+					a->count);
 		return 0;
 	default:
 		return device_v1_write(d, a->offset, data, a->count);

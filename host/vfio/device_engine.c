@@ -24,7 +24,7 @@ bool device_engine_may(const struct vfio_device *d)
 	if (device_has_fault(d, FAULT_DMA_AFTER_STOP))
 		may |= d->state == MIG_STATE_STOP ||
 		       d->state == MIG_STATE_STOP_COPY;
-	return may && d->negotiated && pci_bus_master(&d->core.pci);
+	return may && d->negotiated && device_pci_bus_master(&d->core.pci);
 }
 
 /* One message's worth. @reply_bytes: at least, with what follows @a. */

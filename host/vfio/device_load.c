@@ -158,7 +158,7 @@ static bool core_valid(const struct device_core *c)
 	       r->nr_vectors == ABI_DMA_NR_VECTORS &&
 	       r->status <= ABI_DMA_ERROR && !r->release &&
 	       (!busy || abi_dma_regs_valid(r)) && c->irq_unanswered <= 1 &&
-	       c->released <= 1 && pci_state_valid(&c->pci);
+	       c->released <= 1 && device_pci_valid(&c->pci);
 }
 
 static int end_last(struct vfio_device *d)

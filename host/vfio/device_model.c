@@ -51,7 +51,7 @@ static void reset_core(struct vfio_device *d)
 	d->core.regs.magic = ABI_DMA_MAGIC;
 	d->core.regs.version = ABI_DMA_VERSION;
 	d->core.regs.nr_vectors = ABI_DMA_NR_VECTORS;
-	pci_state_reset(&d->core.pci);
+	device_pci_reset(&d->core.pci);
 	memset(d->memory, 0, ABI_DMA_MEMORY_BYTES);
 	d->engine = (struct device_engine){ .seeked = false };
 }

@@ -21,7 +21,7 @@ static void put32(uint8_t *at, uint32_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
-void pci_state_reset(struct pci_state *p)
+void device_pci_reset(struct pci_state *p)
 {
 	uint8_t *c = p->config;
 
@@ -69,14 +69,14 @@ static uint8_t writable(uint64_t at)
 	return 0;
 }
 
-void pci_config_read(const struct pci_state *p, uint64_t offset, void *data,
-		     size_t bytes)
+void device_pci_config_read(const struct pci_state *p, uint64_t offset,
+			    void *data, size_t bytes)
 {
 	memcpy(data, p->config + offset, bytes);
 }
 
-void pci_config_write(struct pci_state *p, uint64_t offset, const void *data,
-		      size_t bytes)
+void device_pci_config_write(struct pci_state *p, uint64_t offset,
+			     const void *data, size_t bytes)
 {
 	const uint8_t *from = data;
 	size_t i;
@@ -89,7 +89,7 @@ void pci_config_write(struct pci_state *p, uint64_t offset, const void *data,
 	}
 }
 
-bool pci_bus_master(const struct pci_state *p)
+bool device_pci_bus_master(const struct pci_state *p)
 {
 	return p->config[PCI_COMMAND] & PCI_COMMAND_MASTER;
 }
@@ -104,8 +104,8 @@ static const uint8_t *msix_byte(const struct pci_state *p, uint64_t at)
 	return NULL;
 }
 
-void pci_msix_read(const struct pci_state *p, uint64_t offset, void *data,
-		   size_t bytes)
+void device_pci_msix_read(const struct pci_state *p, uint64_t offset,
+			  void *data, size_t bytes)
 {
 	uint8_t *to = data;
 	size_t i;
@@ -117,8 +117,8 @@ void pci_msix_read(const struct pci_state *p, uint64_t offset, void *data,
 	}
 }
 
-void pci_msix_write(struct pci_state *p, uint64_t offset, const void *data,
-		    size_t bytes)
+void device_pci_msix_write(struct pci_state *p, uint64_t offset,
+			   const void *data, size_t bytes)
 {
 	if (offset < sizeof(p->table))
 		memcpy(p->table + offset, data,
@@ -127,12 +127,12 @@ void pci_msix_write(struct pci_state *p, uint64_t offset, const void *data,
 			       : sizeof(p->table) - offset);
 }
 
-bool pci_state_valid(const struct pci_state *p)
+bool device_pci_valid(const struct pci_state *p)
 {
 	struct pci_state fresh;
 	size_t i;
 
-	pci_state_reset(&fresh);
+	device_pci_reset(&fresh);
 	for (i = 0; i < sizeof(p->config); i++)
 		if ((p->config[i] ^ fresh.config[i]) & ~writable(i) & 0xff)
 			return false;

@@ -16,19 +16,19 @@ struct pci_state {
 	uint64_t pending;
 };
 
-void pci_state_reset(struct pci_state *p);
+void device_pci_reset(struct pci_state *p);
 /* Within the space. */
-void pci_config_read(const struct pci_state *p, uint64_t offset, void *data,
-		     size_t bytes);
-void pci_config_write(struct pci_state *p, uint64_t offset, const void *data,
-		      size_t bytes);
-bool pci_bus_master(const struct pci_state *p);
+void device_pci_config_read(const struct pci_state *p, uint64_t offset,
+			    void *data, size_t bytes);
+void device_pci_config_write(struct pci_state *p, uint64_t offset,
+			     const void *data, size_t bytes);
+bool device_pci_bus_master(const struct pci_state *p);
 /* BAR 1. */
-void pci_msix_read(const struct pci_state *p, uint64_t offset, void *data,
-		   size_t bytes);
-void pci_msix_write(struct pci_state *p, uint64_t offset, const void *data,
-		    size_t bytes);
+void device_pci_msix_read(const struct pci_state *p, uint64_t offset,
+			  void *data, size_t bytes);
+void device_pci_msix_write(struct pci_state *p, uint64_t offset,
+			   const void *data, size_t bytes);
 /* Could it be the state of a device like this? For bytes of a stream. */
-bool pci_state_valid(const struct pci_state *p);
+bool device_pci_valid(const struct pci_state *p);
 
 #endif
