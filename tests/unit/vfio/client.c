@@ -54,10 +54,8 @@ static int on_dma(void *ctx, struct user_wire *w, struct user_message *m)
 	return user_wire_reply(w, &m->header, &p);
 }
 
-void client_connect(struct client *c, struct vfio_device *device)
+void client_open(struct client *c, struct vfio_device *device)
 {
-	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16}}";
-	const struct user_version version = { USER_MAJOR, USER_MINOR };
 	int fds[2];
 
 	memset(c, 0, sizeof(*c));
@@ -70,6 +68,14 @@ void client_connect(struct client *c, struct vfio_device *device)
 	c->wire.on_command = on_dma;
 	c->wire.ctx = c;
 	assert_int_equal(pthread_create(&c->thread, NULL, serve, c), 0);
+}
+
+void client_connect(struct client *c, struct vfio_device *device)
+{
+	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16}}";
+	const struct user_version version = { USER_MAJOR, USER_MINOR };
+
+	client_open(c, device);
 	assert_int_equal(client_call_with(c, USER_VERSION, &version,
 					  sizeof(version), json, sizeof(json)),
 			 0);

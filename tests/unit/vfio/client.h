@@ -35,6 +35,8 @@ void client_start(struct client *c, const struct device_params *params);
 void client_stop(struct client *c);
 /* The two halves of it, the device made by the caller. */
 void client_connect(struct client *c, struct vfio_device *device);
+/* Without VERSION. */
+void client_open(struct client *c, struct vfio_device *device);
 void client_disconnect(struct client *c);
 
 /* Return: 0 or what the device said. */
