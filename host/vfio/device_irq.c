@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Interrupts: MSI-X by event descriptors, nothing else. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,10 +41,24 @@ static void set_fd(struct vfio_device *d, uint32_t vector, int fd)
 	device_raise(d, vector);
 }
 
+/* Anything else might have us wait when it is written to. */
+static bool is_eventfd(int fd)
+{
+	char path[32], link[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, link, sizeof(link) - 1) < 0 ||
+	       !strcmp(link, "anon_inode:[eventfd]");
+}
+
 static int set_fds(struct vfio_device *d, const struct user_irq_set *set,
 		   struct user_message *m)
 {
 	uint32_t i;
+
+	for (i = 0; i < m->nr_fds; i++)
+		if (!is_eventfd(m->fds[i]))
+			return -EINVAL;
 
 	/* None at all takes back those that were set. */
 	if (m->nr_fds && m->nr_fds != set->count)

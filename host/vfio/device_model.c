@@ -2,6 +2,7 @@
 /* The device as a whole: made, reset, left by its client. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -90,14 +91,19 @@ void device_detach(struct vfio_device *d)
 
 void device_raise(struct vfio_device *d, uint32_t vector)
 {
+	struct pollfd p = { .fd = d->irq_fd[vector], .events = POLLOUT };
 	const uint64_t one = 1;
 
 	if (++d->engine.nr_irqs % 8 == 0 && device_has_fault(d, FAULT_LOST_IRQ))
 		return;
-	/* A counter that is full (-EAGAIN) is as good as one more. */
-	if (d->irq_fd[vector] < 0 ||
-	    (write(d->irq_fd[vector], &one, sizeof(one)) < 0 &&
-	     errno != EAGAIN))
+	if (p.fd < 0) {
+		d->core.pci.pending |= 1ull << vector;
+		return;
+	}
+	/* A counter that is full is as good as one more; it may be of the kind
+	 * that has its writer wait. */
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) &&
+	    write(p.fd, &one, sizeof(one)) < 0)
 		d->core.pci.pending |= 1ull << vector;
 }
 

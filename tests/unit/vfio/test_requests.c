@@ -81,6 +81,7 @@ static void test_irqs(void **state)
 	struct vfio_irq_info info = { .argsz = 16, .index = 2 };
 	struct client c;
 	uint64_t n;
+	int full;
 
 	client_start(&c, &client_params);
 	assert_int_equal(client_call(&c, USER_GET_IRQ_INFO, &info, 16), 0);
@@ -101,6 +102,15 @@ static void test_irqs(void **state)
 	assert_int_equal(set_irqs(&c, fd_trigger, 2, 1, 1, fds + 1, 1), 0);
 	assert_int_equal(read(fds[1], &n, 8), 8);
 
+	/* One that is full would have its writer wait. */
+	n = UINT64_MAX - 1;
+	full = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(write(full, &n, 8), 8);
+	assert_int_equal(set_irqs(&c, fd_trigger, 2, 0, 1, &full, 1), 0);
+	assert_int_equal(set_irqs(&c, none_trigger, 2, 0, 1, NULL, 0), 0);
+	assert_int_equal(set_irqs(&c, fd_trigger, 2, 0, 1, &c.wire.fd, 1),
+			 -EINVAL);
+
 	assert_int_equal(set_irqs(&c, fd_trigger, 2, 0, 2, fds, 1), -EINVAL);
 	assert_int_equal(set_irqs(&c, fd_trigger, 2, 0, 3, NULL, 0), -EINVAL);
 	assert_int_equal(set_irqs(&c, fd_trigger, 2, 2, 1, fds, 1), -EINVAL);
@@ -115,6 +125,7 @@ static void test_irqs(void **state)
 	client_stop(&c);
 	close(fds[0]);
 	close(fds[1]);
+	close(full);
 }
 
 static void test_features(void **state)
