@@ -236,6 +236,7 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	json_t *bandwidth = json_object_get(args, "max-bandwidth");
 	json_t *downtime = json_object_get(args, "downtime-limit");
 	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
+	json_t *drop = json_object_get(args, "x-sabotage-drop-nested-state");
 	json_t *channels = json_object_get(args, "multifd-channels");
 	json_t *send = json_object_get(args, "x-send");
 	const char *mode = json_string_value(json_object_get(args, "mode"));
@@ -270,6 +271,8 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 		rc = compression_set(m, args, err);
 	if (!rc && skip)
 		rc = set_skip(m, skip, err);
+	if (drop)
+		m->migration.drop_nested = json_is_true(drop);
 	if (!rc && send)
 		rc = machine_set_send(m, send, err);
 	if (!rc && bandwidth)
@@ -328,6 +331,7 @@ static const struct qmp_arg parameter_args[] = {
 	{ "x-compress-batch", QMP_ARG_INT, true },
 	{ "x-compress-codec", QMP_ARG_STRING, true },
 	{ "x-compress-engine", QMP_ARG_STRING, true },
+	{ "x-sabotage-drop-nested-state", QMP_ARG_BOOL, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
 	{ "x-send", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },

@@ -15,12 +15,15 @@ struct settings {
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault;
-	unsigned int commit;
+	unsigned int commit, nested;
 	bool paused, handover;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
+
+/* In the order of enum vm_nested. */
+static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
@@ -56,6 +59,10 @@ static const struct option_spec options[] = {
 	  "(default), each change, or prepared: the source announces them\n"
 	  "before the switchover, and the target's map is there before",
 	  0, 0, commits },
+	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
+	  "may the guest be a hypervisor: auto (default: where the host's\n"
+	  "KVM allows it), on (or refuse to start), off",
+	  0, 0, nesteds },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -127,6 +134,7 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
+		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,

@@ -33,6 +33,8 @@ static const struct {
 	[STATE_IRQCHIP] = { "IRQCHIP", sizeof(struct kvm_irqchip), 0, 0 },
 	[STATE_PIT2] = { "PIT2", sizeof(struct kvm_pit_state2), 0, 0 },
 	[STATE_SERIAL] = { "SERIAL", sizeof(struct serial_state), 0, 0 },
+	[STATE_NESTED] = { "NESTED", NESTED_MIN_BYTES, NESTED_MAX_BYTES,
+			   NESTED_MIN_BYTES },
 };
 
 const char *state_name(uint32_t id)
@@ -117,6 +119,9 @@ static struct state_part *slot(struct state_view *view,
 						 : NULL;
 	if (s->id == STATE_IRQCHIP)
 		return s->index < STATE_NR_CHIPS ? &view->chip[s->index] : NULL;
+	if (s->id == STATE_NESTED)
+		return s->index < view->nr_vcpus ? &view->nested[s->index]
+						 : NULL;
 	if (s->index)
 		return NULL;
 	if (s->id == STATE_CLOCK)

@@ -54,6 +54,7 @@ enum state_id {
 	STATE_IRQCHIP, /* index: 0, 1 = PICs, 2 = IOAPIC */
 	STATE_PIT2,
 	STATE_SERIAL, /* struct serial_state */
+	STATE_NESTED, /* struct kvm_nested_state; of a vCPU, if it has any */
 	STATE_NR_IDS,
 };
 
@@ -82,6 +83,10 @@ struct state_tsc {
 
 #define STATE_NR_CHIPS 3u
 
+/* STATE_NESTED: a head, and up to two VMCSs or one VMCB. */
+#define NESTED_MIN_BYTES 128u
+#define NESTED_MAX_BYTES (128u + 8192u)
+
 struct state_part {
 	const uint8_t *data; /* any alignment; NULL = not seen */
 	uint32_t bytes;
@@ -92,6 +97,7 @@ struct state_view {
 	struct state_part vcpu[VM_MAX_VCPUS][STATE_NR_VCPU_IDS];
 	struct state_part clock, pit, serial;
 	struct state_part chip[STATE_NR_CHIPS];
+	struct state_part nested[VM_MAX_VCPUS];
 };
 
 /* "XSAVE", for sentences; "?" if unknown. */

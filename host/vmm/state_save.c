@@ -128,6 +128,9 @@ static int save_vcpu(const struct vcpu *vcpu, struct buf *state,
 		rc = save_msrs(vcpu, state, err);
 	if (!rc)
 		rc = save_cpuid(vcpu, state, err);
+	if (!rc)
+		rc = explain(nested_save(vcpu, state), STATE_NESTED,
+			     vcpu->index, err);
 	return rc ? rc : save_tsc(vcpu, state, err);
 }
 

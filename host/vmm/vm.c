@@ -110,6 +110,8 @@ static int create_vcpus(struct vm *vm, struct error *err)
 	unsigned int i;
 	int rc = cpuid_build(vm, err);
 
+	if (!rc)
+		rc = nested_resolve(vm, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_create(vm, i, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
@@ -155,6 +157,7 @@ static struct vm *alloc_vm(const struct vm_params *p)
 	vm->events = p->events ? p->events : &no_events;
 	vm->ctx = p->ctx;
 	vm->nr_vcpus = p->nr_vcpus;
+	vm->nested_want = p->nested;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	pthread_mutex_init(&vm->device_lock, NULL);

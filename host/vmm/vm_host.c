@@ -121,6 +121,7 @@ int vm_probe_caps(struct vm *vm, struct error *err)
 	caps->tsc_control = check_cap(vm, KVM_CAP_TSC_CONTROL);
 	caps->tsc_deadline = check_cap(vm, KVM_CAP_TSC_DEADLINE_TIMER);
 	caps->xsave_bytes = (size_t)check_cap(vm, KVM_CAP_XSAVE2);
+	caps->nested_bytes = (size_t)check_cap(vm, KVM_CAP_NESTED_STATE);
 	caps->manual_dirty =
 		(unsigned int)check_cap(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2);
 	disable_zap_all(vm);
