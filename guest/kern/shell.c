@@ -3,6 +3,7 @@
 #include "kern/shell.h"
 
 #include "hv/cycles.h"
+#include "hv/vmx.h"
 #include "kern/config.h"
 #include "kern/console.h"
 #include "kern/control.h"
@@ -326,7 +327,7 @@ static const struct {
 	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
 	{ "start", cmd_start },	      { "state", cmd_state },
 	{ "stats", cmd_stats },	      { "stop", cmd_stop },
-	{ "verify", cmd_verify },
+	{ "verify", cmd_verify },     { "vmx", vmx_command },
 };
 
 static void cmd_help(char *words)
