@@ -89,7 +89,9 @@ static int load_part(struct load *l, struct vcpu *vcpu, size_t i,
 	const struct state_part *part = &l->view->vcpu[vcpu->index][id];
 	int rc;
 
-	if (order[i].request)
+	if (id == STATE_XCRS && !vcpu->vm->caps.xcrs)
+		rc = 0;
+	else if (order[i].request)
 		rc = kvm_ioctl(vcpu->fd, order[i].request,
 			       (void *)aligned(l, part));
 	else if (id == STATE_CPUID)

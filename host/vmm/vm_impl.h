@@ -50,6 +50,7 @@ enum vm_want {
 struct vm_caps {
 	bool tsc_control;
 	bool tsc_deadline;
+	bool xcrs; /* the CPU has XSAVE */
 	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
 	unsigned int manual_dirty; /* flags of MANUAL_DIRTY_LOG_PROTECT2 */
 	uint32_t ring_entries; /* dirty ring in use; 0 = bitmap */
