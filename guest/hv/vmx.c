@@ -15,7 +15,6 @@
 #define CR4_VMXE (1ull << 13)
 
 #define MSR_FEATURE_CONTROL 0x3au
-#define MSR_SYSENTER_CS 0x174u
 #define MSR_VMX_BASIC 0x480u
 #define MSR_VMX_PIN 0x481u
 #define MSR_VMX_PROC 0x482u
@@ -27,8 +26,6 @@
 #define MSR_VMX_CR4_FIXED1 0x489u
 #define MSR_VMX_PROC2 0x48bu
 #define MSR_VMX_EPT_VPID 0x48cu
-#define MSR_FS_BASE 0xc0000100u
-#define MSR_GS_BASE 0xc0000101u
 
 #define BASIC_TRUE_CONTROLS (1ull << 55)
 #define TRUE_CONTROLS 0xcu /* from MSR_VMX_PIN to its true one, and so on */
@@ -44,16 +41,9 @@
 #define EPT_RWX 7ull
 #define EPT_WRITE_BACK (6ull << 3)
 #define EPT_LARGE (1ull << 7)
-#define EPTP_FLAGS (6ull | 3ull << 3)
 
 #define ENTRIES 512u
 #define LOW_GIB 4u
-
-/* Segments: type, S, DPL, P, L, G as in bits 8 to 23 of a descriptor. */
-#define RIGHTS_CODE64 0xa09bu
-#define RIGHTS_DATA 0xc093u
-#define RIGHTS_TSS 0x008bu
-#define RIGHTS_UNUSABLE 0x10000u
 
 #define PAGE __attribute__((section(".bss.page"), aligned(4096)))
 static uint64_t ept_pml4[ENTRIES] PAGE;
@@ -74,8 +64,6 @@ static struct {
 	uint64_t launched[2];
 	bool on;
 } own;
-
-void vmx_l2(void);
 
 static uint64_t msr_or_zero(uint32_t msr)
 {
@@ -160,132 +148,6 @@ uint64_t vmx_get(uint32_t encoding)
 					 : vmread(encoding);
 }
 
-static void set_control(uint32_t encoding, uint64_t capability, uint32_t wanted)
-{
-	uint32_t value;
-
-	if (!vmx_adjust(capability, wanted, &value) && !vmx_run.failure)
-		vmx_run.failure = "VMX lacks a control that L2 needs";
-	vmx_set(encoding, value);
-}
-
-static void set_controls(uint32_t flags)
-{
-	uint32_t vpid = caps.proc2 >> 32 & PROC2_VPID;
-
-	set_control(VMCS_pin_controls, caps.pin, PIN_EXTERNAL_INTERRUPT);
-	set_control(VMCS_proc_controls, caps.proc,
-		    PROC_HLT | PROC_SECONDARY |
-			    (flags & VMX_MSR_BITMAP ? PROC_MSR_BITMAP : 0));
-	set_control(VMCS_proc2_controls, caps.proc2, PROC2_EPT | vpid);
-	set_control(VMCS_exit_controls, caps.exit, EXIT_HOST_64);
-	set_control(VMCS_entry_controls, caps.entry, ENTRY_GUEST_64);
-	vmx_set(VMCS_ept_pointer, (uint64_t)ept_pml4 | EPTP_FLAGS);
-	/* Each VMCS its own; 0 is L1's. */
-	if (vpid)
-		vmx_set(VMCS_vpid, 1 + own.which);
-	if (flags & VMX_MSR_BITMAP)
-		vmx_set(VMCS_msr_bitmap, (uint64_t)vmx_msr_bitmap);
-	vmx_set(VMCS_link_pointer, UINT64_MAX);
-}
-
-/* Zero in a fresh VMCS is no promise. */
-static void set_zeros(void)
-{
-	static const uint16_t zero[] = {
-		VMCS_exception_bitmap,
-		VMCS_fault_mask,
-		VMCS_fault_match,
-		VMCS_cr3_target_count,
-		VMCS_exit_msr_store_count,
-		VMCS_exit_msr_load_count,
-		VMCS_entry_msr_load_count,
-		VMCS_entry_interrupt,
-		VMCS_cr0_mask,
-		VMCS_cr4_mask,
-		VMCS_guest_debugctl,
-		VMCS_guest_interruptibility,
-		VMCS_guest_activity,
-		VMCS_guest_pending_debug,
-		VMCS_guest_ldtr_selector,
-		VMCS_guest_ldtr_base,
-		VMCS_guest_ldtr_limit,
-		VMCS_guest_fs_selector,
-		VMCS_guest_gs_selector,
-		VMCS_host_fs_selector,
-		VMCS_host_gs_selector,
-	};
-	uint32_t i;
-
-	for (i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
-		vmx_set(zero[i], 0);
-}
-
-static void set_segment(uint32_t number, uint32_t selector, uint64_t base,
-			uint32_t limit, uint32_t rights)
-{
-	vmx_set(VMCS_guest_es_selector + 2 * number, selector);
-	vmx_set(VMCS_guest_es_base + 2 * number, base);
-	vmx_set(VMCS_guest_es_limit + 2 * number, limit);
-	vmx_set(VMCS_guest_es_rights + 2 * number, rights);
-}
-
-/* In the order of the encodings: ES CS SS DS FS GS LDTR TR. */
-static void set_segments(struct cpu *cpu)
-{
-	struct descriptor_pointer idt;
-	uint32_t i;
-
-	for (i = 0; i < 4; i++) {
-		set_segment(i, i == 1 ? SEL_CODE : SEL_DATA, 0, UINT32_MAX,
-			    i == 1 ? RIGHTS_CODE64 : RIGHTS_DATA);
-		vmx_set(VMCS_host_es_selector + 2 * i,
-			i == 1 ? SEL_CODE : SEL_DATA);
-	}
-	set_segment(4, 0, rdmsr(MSR_FS_BASE), 0, RIGHTS_UNUSABLE);
-	set_segment(5, 0, rdmsr(MSR_GS_BASE), 0, RIGHTS_UNUSABLE);
-	set_segment(6, 0, 0, 0, RIGHTS_UNUSABLE);
-	set_segment(7, SEL_TSS, (uint64_t)&cpu->tss, sizeof(cpu->tss) - 1,
-		    RIGHTS_TSS);
-	sidt(&idt);
-	vmx_set(VMCS_guest_gdtr_base, (uint64_t)cpu->gdt);
-	vmx_set(VMCS_guest_gdtr_limit, sizeof(cpu->gdt) - 1);
-	vmx_set(VMCS_guest_idtr_base, idt.base);
-	vmx_set(VMCS_guest_idtr_limit, idt.limit);
-	vmx_set(VMCS_host_fs_base, rdmsr(MSR_FS_BASE));
-	vmx_set(VMCS_host_gs_base, rdmsr(MSR_GS_BASE));
-	vmx_set(VMCS_host_tr_selector, SEL_TSS);
-	vmx_set(VMCS_host_tr_base, (uint64_t)&cpu->tss);
-	vmx_set(VMCS_host_gdtr_base, (uint64_t)cpu->gdt);
-	vmx_set(VMCS_host_idtr_base, idt.base);
-}
-
-/* L1's and L2's are the same; L2's EFER is L1's, nobody touches it. */
-static void set_registers(void)
-{
-	uint32_t i;
-
-	vmx_set(VMCS_guest_cr0, read_cr0());
-	vmx_set(VMCS_guest_cr3, read_cr3());
-	vmx_set(VMCS_guest_cr4, read_cr4());
-	vmx_set(VMCS_cr0_shadow, read_cr0());
-	vmx_set(VMCS_cr4_shadow, read_cr4());
-	vmx_set(VMCS_host_cr0, read_cr0());
-	vmx_set(VMCS_host_cr3, read_cr3());
-	vmx_set(VMCS_host_cr4, read_cr4());
-	vmx_set(VMCS_guest_dr7, 0x400);
-	vmx_set(VMCS_host_rip, (uint64_t)vmx_exit);
-	/* SYSENTER_CS, _ESP, _EIP, in that order in both numberings. */
-	vmx_set(VMCS_guest_sysenter_cs, rdmsr(MSR_SYSENTER_CS));
-	vmx_set(VMCS_host_sysenter_cs, rdmsr(MSR_SYSENTER_CS));
-	for (i = 0; i < 2; i++) {
-		uint64_t value = rdmsr(MSR_SYSENTER_CS + 1 + i);
-
-		vmx_set(VMCS_guest_sysenter_esp + 2 * i, value);
-		vmx_set(VMCS_host_sysenter_esp + 2 * i, value);
-	}
-}
-
 /* CR0 and CR4 as VMX operation wants them. Source: Intel SDM 3D, A.7, A.8. */
 static const char *enter_operation(void)
 {
@@ -343,10 +205,7 @@ static const char *prepare(uint32_t which)
 
 	if (why)
 		return why;
-	set_zeros();
-	set_controls(vmx_run.flags);
-	set_segments(this_cpu());
-	set_registers();
+	vmx_describe(&caps, (uint64_t)ept_pml4, 1 + which);
 	return vmx_run.failure;
 }
 

@@ -142,5 +142,15 @@ void vmx_command(char *words);
 /* vmx_entry.asm: enters L2 and goes on until the handler says stop. */
 void vmx_loop(struct vmx_run *run);
 void vmx_exit(void); /* the host RIP, no function */
+void vmx_l2(void); /* L2's first instruction, no function */
+
+/**
+ * vmx_describe() - fill in the VMCS in use, whichever kind it is.
+ * @ept: gpa of the topmost table.
+ * @vpid: not 0, which is L1's.
+ *
+ * A control that is not to be had shows in vmx_run.failure.
+ */
+void vmx_describe(const struct vmx_caps *caps, uint64_t ept, uint32_t vpid);
 
 #endif
