@@ -171,6 +171,11 @@ static const char *enter_operation(void)
 	return "VMXON failed";
 }
 
+uint64_t vmx_vmcs_gpa(uint32_t which)
+{
+	return (uint64_t)vmcs_page[which];
+}
+
 /* VMCS @which becomes the one in use; @fresh: nothing is in it. */
 static const char *load(uint32_t which, bool fresh)
 {
@@ -188,7 +193,6 @@ static const char *load(uint32_t which, bool fresh)
 		vmx_run.launched = 0;
 		return NULL;
 	}
-	*(uint32_t *)vmcs_page[which] = (uint32_t)caps.basic & INT32_MAX;
 	if (fresh && !vmclear(gpa))
 		return "VMCLEAR failed";
 	if (!vmptrld(gpa))
@@ -239,10 +243,13 @@ const char *vmx_change(uint32_t flags)
 const char *vmx_start(uint32_t flags)
 {
 	const char *why = vmx_flags_missing(flags);
+	uint32_t i;
 
 	if (why)
 		return why;
 	map_identity();
+	for (i = 0; i < 2; i++)
+		*(uint32_t *)vmcs_page[i] = (uint32_t)caps.basic & INT32_MAX;
 	why = enter_operation();
 	if (!why)
 		why = prepare_all(flags);

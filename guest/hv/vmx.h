@@ -136,8 +136,8 @@ void evmcs_leave(union evmcs *e);
  */
 const char *vmx_prove(void);
 
-/* The console's `vmx`. */
-void vmx_command(char *words);
+/* Of VMCS page 0 or 1. */
+uint64_t vmx_vmcs_gpa(uint32_t which);
 
 /* vmx_entry.asm: enters L2 and goes on until the handler says stop. */
 void vmx_loop(struct vmx_run *run);

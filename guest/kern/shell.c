@@ -3,7 +3,6 @@
 #include "kern/shell.h"
 
 #include "hv/cycles.h"
-#include "hv/vmx.h"
 #include "kern/config.h"
 #include "kern/console.h"
 #include "kern/control.h"
@@ -327,7 +326,7 @@ static const struct {
 	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
 	{ "start", cmd_start },	      { "state", cmd_state },
 	{ "stats", cmd_stats },	      { "stop", cmd_stop },
-	{ "verify", cmd_verify },     { "vmx", vmx_command },
+	{ "verify", cmd_verify },
 };
 
 static void cmd_help(char *words)
