@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "migrate/migrate.h"
+#include "vmm/stats.h"
 
 static int do_query_status(void *ctx, struct qmp_call *call, json_t *args,
 			   json_t **ret_value, struct qmp_error *err)
@@ -214,6 +215,26 @@ static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 	return 0;
 }
 
+/* KVM's counters, for each vCPU; null where it gives none. */
+static int do_query_stats(void *ctx, struct qmp_call *call, json_t *args,
+			  json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < vm_nr_vcpus(m->vm); i++) {
+		uint64_t exits;
+		json_t *n = vm_stat(m->vm, i, "exits", &exits)
+				    ? json_null()
+				    : json_integer((json_int_t)exits);
+
+		json_array_append_new(list, json_pack("{s:o}", "exits", n));
+	}
+	*ret_value = list;
+	return 0;
+}
+
 static int set_skip(struct machine *m, json_t *skip, struct qmp_error *err)
 {
 	json_int_t count, seed;
@@ -353,5 +374,6 @@ const struct qmp_command machine_commands[] = {
 	{ "stop", do_stop, NULL },
 	{ "x-query-clock", do_query_clock, NULL },
 	{ "x-query-memory", do_query_memory, NULL },
+	{ "x-query-stats", do_query_stats, NULL },
 	{ NULL, NULL, NULL },
 };
