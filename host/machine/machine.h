@@ -30,6 +30,7 @@ struct machine_params {
 	bool unreserved;
 	bool handover; /* incoming: RAM comes by descriptor */
 	enum vm_commit commit; /* while devices' states are loaded */
+	enum vm_hyperv hyperv;
 	enum vm_nested nested; /* may the guest be a hypervisor? */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */

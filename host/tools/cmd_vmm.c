@@ -15,13 +15,15 @@ struct settings {
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault;
-	unsigned int commit, nested;
+	unsigned int commit, nested, hyperv;
 	bool paused, handover;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
 
+/* In the order of enum vm_hyperv. */
+static const char *const hypervs[] = { "off", "kvm", NULL };
 /* In the order of enum vm_nested. */
 static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
@@ -59,6 +61,10 @@ static const struct option_spec options[] = {
 	  "(default), each change, or prepared: the source announces them\n"
 	  "before the switchover, and the target's map is there before",
 	  0, 0, commits },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "the guest sees Hyper-V's interface: kvm, as KVM serves it, with\n"
+	  "all it has (default off)",
+	  0, 0, hypervs },
 	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
 	  "may the guest be a hypervisor: auto (default: where the host's\n"
 	  "KVM allows it), on (or refuse to start), off",
@@ -134,6 +140,7 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
+		.hyperv = (enum vm_hyperv)s.hyperv,
 		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,

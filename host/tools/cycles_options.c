@@ -14,6 +14,7 @@
 
 #define AT(field) offsetof(struct cycles_options, field)
 
+static const char *const hypervs[] = { "off", "kvm", NULL };
 enum { LEVEL_AUTO };
 static const char *const levels[] = { "auto", "L1", "L2", "L3", NULL };
 
@@ -43,9 +44,12 @@ static const struct option_spec options[] = {
 	  "QEMU: boot without and with each of these -cpu flags in turn, and\n"
 	  "say what each changes; A+B are two flags together",
 	  0, 0, NULL },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "mini VMM: the guest sees Hyper-V's interface as KVM serves it\n"
+	  "(kvm), or KVM's own (off, default)",
+	  0, 0, hypervs },
 	{ "nested", OPTION_FLAG, AT(nested), "",
-	  "also what a guest of the guest pays, by VMX or SVM",
-	  0, 0, NULL },
+	  "also what a guest of the guest pays, by VMX or SVM", 0, 0, NULL },
 	{ "variant", OPTION_STRING, AT(variant_text), "NAME,...",
 	  "with --nested: these ways to do it, each with and without an\n"
 	  "enlightenment (default all)",
@@ -74,7 +78,7 @@ static const struct command_help help = {
 		"  vmferry cycles --vmm qemu --accel tcg --icount --vcpus 1\n"
 		"  vmferry cycles --only 'port*,cpuid' --repeat 10 "
 		"--pin 0,1 --json cycles.json\n"
-		"  vmferry cycles --vmm mini --nested --variant all\n"
+		"  vmferry cycles --vmm mini --hyperv kvm --nested --variant all\n"
 		"  vmferry cycles --vmm qemu --ab hv-relaxed,"
 		"hv-vpindex+hv-synic",
 };
@@ -153,6 +157,10 @@ static int check(struct cycles_options *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--workload is not for cycles: the guest is "
 				 "to do nothing else");
+	if (s->hyperv && m->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--hyperv is for --vmm mini; QEMU has flags: "
+				 "--cpu host,hv-relaxed,hv-evmcs,...");
 	if (s->variant_text && !s->nested)
 		return error_set(err, -EINVAL, "--variant goes with --nested");
 	if (s->nested && (s->ab_text || s->list))
@@ -250,6 +258,7 @@ json_t *cycles_params(const struct cycles_options *s)
 	json_object_set_new(o, "pin", pins);
 	json_object_set_new(o, "ab", features);
 	json_object_set_new(o, "icount", json_boolean(s->icount));
+	json_object_set_new(o, "hyperv", result_string(hypervs[s->hyperv]));
 	json_object_set_new(o, "nested", json_boolean(s->nested));
 	json_object_set_new(o, "variants", names(s->variant, s->nr_variants));
 	return o;

@@ -67,6 +67,12 @@ enum vm_nested {
 	VM_NESTED_OFF,
 };
 
+/* Whose interface does the guest see? */
+enum vm_hyperv {
+	VM_HYPERV_OFF, /* KVM's */
+	VM_HYPERV_KVM, /* Hyper-V's, served by KVM */
+};
+
 struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
@@ -84,6 +90,7 @@ struct vm_params {
 	unsigned int dirty_ring_entries;
 	enum vm_commit commit;
 	enum vm_nested nested;
+	enum vm_hyperv hyperv;
 	const struct vm_events *events; /* must outlive the machine */
 	void *ctx; /* handed to the events */
 	const char *kvm_path; /* NULL = /dev/kvm */

@@ -83,6 +83,7 @@ struct vm {
 	struct vm_map map;
 	uint32_t tsc_khz;
 
+	enum vm_hyperv hyperv;
 	enum vm_nested nested_want;
 	enum nested_kind nested; /* what the guest has */
 	bool drop_nested; /* sabotage: saves leave it out */
