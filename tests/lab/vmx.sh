@@ -25,8 +25,9 @@ cannot()
 for tool in bochs xorriso apt-get dpkg-deb xz gzip jq; do
 	command -v "$tool" >/dev/null || cannot "needs $tool"
 done
-[ -r "$share/BIOS-bochs-latest" ] && [ -r "$share/VGABIOS-lgpl-latest" ] ||
-	cannot "needs bochsbios and vgabios"
+for file in BIOS-bochs-latest VGABIOS-lgpl-latest; do
+	[ -r "$share/$file" ] || cannot "needs bochsbios and vgabios"
+done
 
 # fetch SERIES - a kernel's package, the loader and busybox, once.
 fetch()
