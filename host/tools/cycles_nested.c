@@ -50,15 +50,16 @@ static json_t *probe_json(const struct cycles_boot *boot,
 	double p50 = p->nr_ticks ? p->stats.p50 : NAN;
 	double l1 = l1_min(boot, p->name);
 
-	return json_pack(
-		"{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "probe", p->name,
-		"skipped", p->nr_ticks ? json_null() : result_string(p->skipped),
-		"rounds", (json_int_t)p->nr_ticks, "l1_exits_per_round",
-		result_number(v->l1_exits[k]), "min_ticks", result_number(min),
-		"p50_ticks", result_number(p50), "ratio_to_l1",
-		result_number(l1 > 0 ? min / l1 : NAN),
-		"difference_to_plain_ticks",
-		result_number(min - plain_min(&boot->nested, k)));
+	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "probe",
+			 p->name, "skipped",
+			 p->nr_ticks ? json_null() : result_string(p->skipped),
+			 "rounds", (json_int_t)p->nr_ticks,
+			 "l1_exits_per_round", result_number(v->l1_exits[k]),
+			 "min_ticks", result_number(min), "p50_ticks",
+			 result_number(p50), "ratio_to_l1",
+			 result_number(l1 > 0 ? min / l1 : NAN),
+			 "difference_to_plain_ticks",
+			 result_number(min - plain_min(&boot->nested, k)));
 }
 
 static json_t *variant_json(const struct cycles_boot *boot,
@@ -69,17 +70,14 @@ static json_t *variant_json(const struct cycles_boot *boot,
 
 	for (k = 0; k < v->nr; k++)
 		json_array_append_new(list, probe_json(boot, v, k));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "variant", v->name,
-			 "skipped",
-			 v->skipped[0] ? result_string(v->skipped)
-				       : json_null(),
-			 "proof",
-			 v->proof ? result_string(proofs[v->proof])
-				  : json_null(),
-			 "why",
-			 v->why[0] ? result_string(v->why) : json_null(),
-			 "l0_exits_per_l2_exit", result_number(v->l0_exits),
-			 "probes", list);
+	return json_pack(
+		"{s:s, s:o, s:o, s:o, s:o, s:o}", "variant", v->name, "skipped",
+		v->skipped[0] ? result_string(v->skipped) : json_null(),
+		"proof",
+		v->proof ? result_string(proofs[v->proof]) : json_null(), "why",
+		v->why[0] ? result_string(v->why) : json_null(),
+		"l0_exits_per_l2_exit", result_number(v->l0_exits), "probes",
+		list);
 }
 
 json_t *cycles_nested_json(const struct cycles_boot *boot)
@@ -90,13 +88,12 @@ json_t *cycles_nested_json(const struct cycles_boot *boot)
 
 	for (i = 0; i < n->nr; i++)
 		json_array_append_new(list, variant_json(boot, &n->variant[i]));
-	return json_pack("{s:o, s:o, s:o}", "backend",
-			 n->backend[0] ? result_string(n->backend)
-				       : json_null(),
-			 "missing",
-			 n->missing[0] ? result_string(n->missing)
-				       : json_null(),
-			 "variants", list);
+	return json_pack(
+		"{s:o, s:o, s:o}", "backend",
+		n->backend[0] ? result_string(n->backend) : json_null(),
+		"missing",
+		n->missing[0] ? result_string(n->missing) : json_null(),
+		"variants", list);
 }
 
 void cycles_nested_judge(const struct cycles_boot *boot, struct result *result)
@@ -174,10 +171,10 @@ static void empty_row(struct table *t, const json_t *v)
 int cycles_nested_print(const json_t *nested, FILE *f)
 {
 	static const struct table_column columns[] = {
-		{ "variant", TABLE_LEFT },     { "probe", TABLE_LEFT },
-		{ "L1 exits", TABLE_RIGHT },   { "min ticks", TABLE_RIGHT },
-		{ "p50", TABLE_RIGHT },	       { "of L1", TABLE_RIGHT },
-		{ "to plain", TABLE_RIGHT },   { "", TABLE_LEFT },
+		{ "variant", TABLE_LEFT },   { "probe", TABLE_LEFT },
+		{ "L1 exits", TABLE_RIGHT }, { "min ticks", TABLE_RIGHT },
+		{ "p50", TABLE_RIGHT },	     { "of L1", TABLE_RIGHT },
+		{ "to plain", TABLE_RIGHT }, { "", TABLE_LEFT },
 	};
 	json_t *v, *p, *probes;
 	struct table *t;
