@@ -210,6 +210,10 @@ int cpuid_apply(struct vcpu *vcpu, struct error *err)
 		rc = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, c);
 	}
 	free(c);
+	if (!rc && !vcpu->index) {
+		vm->cpuid_taken = cpuid_get(vcpu);
+		rc = vm->cpuid_taken ? 0 : -ENOMEM;
+	}
 	if (rc)
 		return error_set(err, rc, "KVM refused vCPU %u's CPUID: %s",
 				 vcpu->index, strerror(-rc));
@@ -289,8 +293,8 @@ int cpuid_load(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	memcpy(theirs->entries, entries, bytes);
 	if (ours->nent == nr && !memcmp(ours->entries, theirs->entries, bytes))
 		goto out;
-	/* With what the host offers: it may have been given less by now. */
-	rc = check_features(vcpu, theirs, vcpu->vm->cpuid, err);
+	/* A state that was loaded before may have left it with less. */
+	rc = check_features(vcpu, theirs, vcpu->vm->cpuid_taken, err);
 	if (rc)
 		goto out;
 	rc = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, theirs);

@@ -233,6 +233,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->kvm_fd);
 	guestmem_exit(&vm->mem);
 	free(vm->cpuid);
+	free(vm->cpuid_taken);
 	free(vm->msr);
 	vm_log_exit(vm);
 	pthread_mutex_destroy(&vm->device_lock);

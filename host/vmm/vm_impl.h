@@ -92,6 +92,8 @@ struct vm {
 
 	/* What KVM offers, patched; each vCPU gets its copy (cpuid.c). */
 	struct kvm_cpuid2 *cpuid;
+	/* What became of it on vCPU 0: KVM adds to it. */
+	struct kvm_cpuid2 *cpuid_taken;
 	/* MSRs that can be read on this host, ascending (msr.c). */
 	uint32_t *msr;
 	unsigned int nr_msrs;
