@@ -260,6 +260,8 @@ static int make(struct machine *m, struct error *err)
 		.awaited = p->handover,
 		.unreserved = p->unreserved,
 		.commit = p->commit,
+		.nested = p->nested,
+		.hyperv = p->hyperv,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,

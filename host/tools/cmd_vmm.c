@@ -16,12 +16,17 @@ struct settings {
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault, *devices;
-	unsigned int commit;
+	unsigned int commit, nested, hyperv;
 	bool paused, handover;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
+
+/* In the order of enum vm_hyperv. */
+static const char *const hypervs[] = { "off", "kvm", NULL };
+/* In the order of enum vm_nested. */
+static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
@@ -61,6 +66,14 @@ static const struct option_spec options[] = {
 	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
 	  "queues, for the guest's command 'queues' (default: none)",
 	  0, 0, NULL },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "the guest sees Hyper-V's interface: kvm, as KVM serves it, with\n"
+	  "all it has (default off)",
+	  0, 0, hypervs },
+	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
+	  "may the guest be a hypervisor: auto (default: where the host's\n"
+	  "KVM allows it), on (or refuse to start), off",
+	  0, 0, nesteds },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -134,6 +147,8 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
+		.hyperv = (enum vm_hyperv)s.hyperv,
+		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,

@@ -278,6 +278,24 @@ static void tell_vcpu(const struct teller *t, const struct state_part *part)
 	tell_tsc(t, &part[STATE_TSC]);
 }
 
+/* The head: what KVM keeps in the rest is not all a value of the guest's. */
+static void tell_nested(const struct teller *t, const struct state_part *part)
+{
+	struct kvm_nested_state s;
+
+	if (!part->data)
+		return;
+	memcpy(&s, part->data, sizeof(s));
+	tell(t, "nested.flags", &s.flags, sizeof(s.flags));
+	tell(t, "nested.format", &s.format, sizeof(s.format));
+	if (s.format == KVM_STATE_NESTED_FORMAT_SVM) {
+		tell(t, "nested.vmcb", &s.hdr.svm.vmcb_pa, 8);
+		return;
+	}
+	tell(t, "nested.vmxon", &s.hdr.vmx.vmxon_pa, 8);
+	tell(t, "nested.vmcs", &s.hdr.vmx.vmcs12_pa, 8);
+}
+
 static void tell_ioapic(const struct teller *t, const struct state_part *part)
 {
 	struct kvm_irqchip chip;
@@ -343,6 +361,7 @@ int vm_state_describe(const uint8_t *state, size_t bytes,
 	for (i = 0; !rc && i < view->nr_vcpus; i++) {
 		t.vcpu = (int)i;
 		tell_vcpu(&t, view->vcpu[i]);
+		tell_nested(&t, &view->nested[i]);
 	}
 	free(view);
 	return rc;

@@ -35,6 +35,8 @@ static const struct {
 	[STATE_SERIAL] = { "SERIAL", sizeof(struct serial_state), 0, 0 },
 	[STATE_PCI] = { "PCI", sizeof(struct state_pci), 0, 0 },
 	[STATE_DEVICE] = { "DEVICE", sizeof(struct state_device), 1u << 20, 1 },
+	[STATE_NESTED] = { "NESTED", NESTED_MIN_BYTES, NESTED_MAX_BYTES,
+			   NESTED_MIN_BYTES },
 };
 
 const char *state_name(uint32_t id)
@@ -121,6 +123,9 @@ static struct state_part *slot(struct state_view *view,
 		return s->index < STATE_NR_CHIPS ? &view->chip[s->index] : NULL;
 	if (s->id >= STATE_PCI && view->version == STATE_VERSION_NO_PCI)
 		return NULL;
+	if (s->id == STATE_NESTED)
+		return s->index < view->nr_vcpus ? &view->nested[s->index]
+						 : NULL;
 	if (s->id == STATE_DEVICE)
 		return s->index < VM_MAX_DEVICES ? &view->device[s->index]
 						 : NULL;

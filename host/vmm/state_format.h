@@ -61,6 +61,7 @@ enum state_id {
 	STATE_SERIAL, /* struct serial_state */
 	STATE_PCI, /* struct state_pci */
 	STATE_DEVICE, /* index: the device's; struct state_device, its state */
+	STATE_NESTED, /* struct kvm_nested_state; of a vCPU, if it has any */
 	STATE_NR_IDS,
 };
 
@@ -101,6 +102,10 @@ struct state_device {
 
 #define STATE_NR_CHIPS 3u
 
+/* STATE_NESTED: a head, and up to two VMCSs or one VMCB. */
+#define NESTED_MIN_BYTES 128u
+#define NESTED_MAX_BYTES (128u + 8192u)
+
 struct state_part {
 	const uint8_t *data; /* any alignment; NULL = not seen */
 	uint32_t bytes;
@@ -114,6 +119,7 @@ struct state_view {
 	struct state_part chip[STATE_NR_CHIPS];
 	struct state_part pci; /* not there before version 2 */
 	struct state_part device[VM_MAX_DEVICES];
+	struct state_part nested[VM_MAX_VCPUS];
 };
 
 /* "XSAVE", for sentences; "?" if unknown. */

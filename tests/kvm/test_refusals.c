@@ -118,12 +118,15 @@ static void test_hostile_payloads(void **state)
 		struct state_section s;
 		size_t at = sizeof(struct state_header), n;
 
-		for (;;) {
+		while (at < st.bytes) {
 			memcpy(&s, st.data + at, sizeof(s));
 			if (s.id == id && !s.index)
 				break;
 			at += sizeof(s) + (s.bytes + 7) / 8 * 8;
 		}
+		/* Not every machine has each. */
+		if (at == st.bytes)
+			continue;
 		buf_append(&bytes, st.data + at + sizeof(s), s.bytes);
 		for (n = 0; n < 1 + i % 8; n++)
 			bytes.data[rng_below(&rng, s.bytes)] =
