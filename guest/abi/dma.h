@@ -101,8 +101,6 @@
 #define ABI_DMA_DEVICE 0xfe10u
 #define ABI_DMA_CLASS 0x088000u /* base system peripheral, other */
 
-#define ABI_DMA_MAX_DEVICES 8u
-
 #define ABI_DMA_BAR_REGS 0u
 #define ABI_DMA_BAR_MSIX 1u
 #define ABI_DMA_BAR_MEMORY 2u

@@ -10,20 +10,18 @@
 
 #include <stddef.h>
 
-#include "dev/queue_device.h"
+#include "dev/queue_set.h"
 #include "kern/console.h"
 #include "kern/ticker.h"
 #include "kern/worker.h"
 #include "lib/spread.h"
 #include "lib/string.h"
-#include "lib/waves.h"
 #include "lib/words.h"
 #include "x86/apic.h"
 #include "x86/irq.h"
 #include "x86/smp.h"
 #include "x86/tsc.h"
 
-#define MAX_QUEUES (ABI_QUEUES_MAX * ABI_QUEUES_MAX_DEVICES)
 #define MAX_ROUNDS 10000u
 #define MAX_EVENTS 8u
 #define TIMEOUT_MS 1000u
@@ -36,23 +34,11 @@
 /* Of the workload, between two kicks. */
 #define WORK_STEPS 64u
 
-struct queue {
-	uint64_t notify;
-	uint32_t kicks; /* so many must be in its tally */
-	uint16_t device, index;
-};
-
+/* Interrupts that are accounted for. */
 static struct {
-	bool open;
-	uint32_t nr_devices, nr, nr_waves;
-	struct waves waves;
-	struct queue_device device[ABI_QUEUES_MAX_DEVICES];
-	struct queue queue[MAX_QUEUES];
-	struct abi_queue_tally tally[MAX_QUEUES] __attribute__((aligned(16)));
-	/* Interrupts that are accounted for. */
 	uint32_t total;
 	uint32_t seen[IRQ_MAX_CPUS][IRQ_NR_QUEUE_VECTORS];
-} q;
+} irqs;
 
 enum fault { FAULT_LOST, FAULT_WRONG, FAULT_DOUBLED, NR_FAULTS };
 
@@ -64,71 +50,13 @@ static struct {
 	struct spread spread;
 } run;
 
-/* ---- setting up --------------------------------------------------------- */
-
-static void refuse(const struct pci_function *f, const char *problem)
-{
-	console_print("error device 00:%x.%u: %s", f->devfn >> 3, f->devfn & 7,
-		      problem);
-}
-
-static const char *set_up(struct queue_device *d, struct pci_function *f)
-{
-	const char *problem = NULL;
-	uint32_t i;
-
-	for (i = 0; i < d->nr_queues && !problem; i++) {
-		struct wave_place place = waves_place(&q.waves, q.nr);
-		struct queue_setup setup = {
-			.apic_id = smp_cpu(place.cpu)->apic_id,
-			.vector = irq_queue_vector(place.vector),
-			.tally_gpa = (uint64_t)&q.tally[q.nr],
-		};
-
-		q.queue[q.nr].device = (uint16_t)q.nr_devices;
-		q.queue[q.nr].index = (uint16_t)i;
-		problem = queue_device_set(d, f, i, &setup,
-					   &q.queue[q.nr].notify);
-		q.nr++;
-	}
-	return problem ? problem : queue_device_start(d, f);
-}
-
-/* Return: false after an error reply. */
-static bool open_devices(void)
-{
-	struct pci_function f;
-	struct queue_device d;
-	const char *problem;
-	uint32_t devfn = 0, cpus = smp_nr_cpus();
-
-	q.waves.nr_cpus = cpus < IRQ_MAX_CPUS ? cpus : IRQ_MAX_CPUS;
-	q.waves.nr_vectors = IRQ_NR_QUEUE_VECTORS;
-	q.nr = q.nr_devices = 0;
-	irq_open();
-	while (queue_device_find(&devfn, &d, &f, &problem)) {
-		if (!problem && q.nr_devices == ABI_QUEUES_MAX_DEVICES)
-			problem = "there are too many of them";
-		if (!problem)
-			problem = set_up(&d, &f);
-		if (problem) {
-			refuse(&f, problem);
-			return false;
-		}
-		q.device[q.nr_devices++] = d;
-	}
-	q.nr_waves = waves_nr(&q.waves, q.nr);
-	q.open = true;
-	return true;
-}
-
 /* ---- what came ---------------------------------------------------------- */
 
 static uint32_t irq_total(void)
 {
 	uint32_t i, sum = 0;
 
-	for (i = 0; i < q.waves.nr_cpus; i++)
+	for (i = 0; i < queue_set.waves.nr_cpus; i++)
 		sum += irq_cpus[i].total;
 	return sum;
 }
@@ -145,8 +73,8 @@ static void bad(uint32_t nr, enum fault what)
 	run.faults[what]++;
 	if (run.events++ < MAX_EVENTS)
 		console_print("event queues bad device=%u queue=%u what=%s",
-			      q.queue[nr].device, q.queue[nr].index,
-			      names[what]);
+			      queue_set.queue[nr].device,
+			      queue_set.queue[nr].index, names[what]);
 }
 
 /* What was taken and is not accounted for: the fault of queue @nr, or, where
@@ -157,37 +85,45 @@ static void explain(uint32_t wave, uint32_t nr, enum fault what)
 	uint32_t now, queue;
 
 	/* First the sum: what comes meanwhile is for the next look. */
-	q.total = irq_total();
-	for (place.cpu = 0; place.cpu < q.waves.nr_cpus; place.cpu++) {
-		for (place.vector = 0; place.vector < q.waves.nr_vectors;
+	irqs.total = irq_total();
+	for (place.cpu = 0; place.cpu < queue_set.waves.nr_cpus; place.cpu++) {
+		for (place.vector = 0;
+		     place.vector < queue_set.waves.nr_vectors;
 		     place.vector++) {
-			uint32_t *seen = &q.seen[place.cpu][place.vector];
+			uint32_t *seen = &irqs.seen[place.cpu][place.vector];
 
 			queue = nr;
-			if (queue == q.nr)
-				queue = waves_queue(&q.waves, place);
+			if (queue == queue_set.nr)
+				queue = waves_queue(&queue_set.waves, place);
 			now = *taken_at(place);
 			for (; *seen != now; ++*seen)
-				bad(queue < q.nr ? queue : 0, what);
+				bad(queue < queue_set.nr ? queue : 0, what);
 		}
 	}
 }
 
+/* Interrupts that nobody asked for. */
+static void settle_irqs(uint32_t wave)
+{
+	if (irq_total() != irqs.total)
+		explain(wave, queue_set.nr, FAULT_DOUBLED);
+}
+
 /* Nothing is on its way: does all add up? */
-static void settle(uint32_t wave)
+static void settle(void)
 {
 	uint32_t i;
 
-	if (irq_total() != q.total)
-		explain(wave, q.nr, FAULT_DOUBLED);
-	for (i = 0; i < q.nr; i++) {
-		volatile uint64_t *kicks = &q.tally[i].kicks;
+	settle_irqs(0);
+	for (i = 0; i < queue_set.nr; i++) {
+		volatile uint64_t *kicks = &queue_set.tally[i].kicks;
 		uint32_t now = (uint32_t)*kicks;
 
-		if (now == q.queue[i].kicks)
+		if (now == queue_set.queue[i].kicks)
 			continue;
-		bad(i, now > q.queue[i].kicks ? FAULT_DOUBLED : FAULT_LOST);
-		q.queue[i].kicks = now;
+		bad(i, now > queue_set.queue[i].kicks ? FAULT_DOUBLED
+						      : FAULT_LOST);
+		queue_set.queue[i].kicks = now;
 	}
 }
 
@@ -224,6 +160,12 @@ static void note_latency(uint64_t start, uint64_t end)
 		ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
 }
 
+static uint64_t nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
 /* Until @taken is not @seen any more. Return: when it was kicked. */
 static uint64_t kick(const struct queue *queue, const volatile uint32_t *taken,
 		     uint32_t seen)
@@ -244,64 +186,73 @@ static uint64_t kick(const struct queue *queue, const volatile uint32_t *taken,
 
 static void test_queue(uint32_t nr)
 {
-	struct queue *queue = &q.queue[nr];
-	struct wave_place place = waves_place(&q.waves, nr);
-	uint32_t *seen = &q.seen[place.cpu][place.vector];
+	struct queue *queue = &queue_set.queue[nr];
+	struct wave_place place = waves_place(&queue_set.waves, nr);
+	uint32_t *seen = &irqs.seen[place.cpu][place.vector];
 	volatile uint32_t *taken = taken_at(place);
-	volatile uint64_t *tally = &q.tally[nr].kicks;
+	volatile uint64_t *tally = &queue_set.tally[nr].kicks;
 	enum fault what = FAULT_DOUBLED;
 	uint64_t start;
 	uint32_t more;
 
+	/* What is pending is taken in ring 3 everywhere; together with what
+	 * is asked for next it could be one. */
+	user_enter(nothing, NULL);
 	/* Too late for whom it was, or for nobody. */
-	if (irq_total() != q.total)
-		explain(place.wave, q.nr, FAULT_DOUBLED);
+	settle_irqs(place.wave);
 	start = kick(queue, taken, *seen);
 	more = (uint32_t)*tally - queue->kicks;
 	queue->kicks += more;
 	if (*taken != *seen) {
 		note_latency(start, irq_cpus[place.cpu].tsc);
 		++*seen;
-		q.total++;
+		irqs.total++;
 		if (more != 1)
 			bad(nr, more ? FAULT_DOUBLED : FAULT_WRONG);
-	} else if (irq_total() != q.total) {
+	} else if (irq_total() != irqs.total) {
 		what = FAULT_WRONG;
 	} else {
 		bad(nr, FAULT_LOST);
 	}
 	/* Another's, or this one's again. */
-	if (irq_total() != q.total)
+	if (irq_total() != irqs.total)
 		explain(place.wave, nr, what);
-}
-
-/* With more waves than one: nobody else may use this one's vectors. */
-static void mask_others(uint32_t wave, bool masked)
-{
-	uint32_t i;
-
-	for (i = 0; q.nr_waves > 1 && i < q.nr; i++)
-		if (waves_place(&q.waves, i).wave != wave)
-			queue_device_mask(&q.device[q.queue[i].device],
-					  q.queue[i].index, masked);
 }
 
 static void test_wave(uint32_t wave, uint64_t rounds)
 {
-	uint32_t per_wave = q.waves.nr_cpus * q.waves.nr_vectors;
-	uint32_t first = wave * per_wave, i;
+	uint32_t first = wave * queue_set_per_wave(), i;
 
-	mask_others(wave, true);
 	for (; rounds; rounds--) {
-		for (i = first; i < q.nr && i < first + per_wave; i++) {
+		for (i = first;
+		     i < queue_set.nr && i < first + queue_set_per_wave();
+		     i++) {
 			test_queue(i);
 			worker_turn(&cpu_boot.cpu, WORK_STEPS);
 			ticker_poll();
 		}
 	}
 	rest(GRACE_MS);
-	settle(wave);
-	mask_others(wave, false);
+	settle_irqs(wave);
+}
+
+/* While one wave is tested, nobody else may use its vectors. In the end all
+ * are open again: so they migrate. */
+static void test_waves(uint64_t rounds)
+{
+	uint32_t wave;
+
+	for (wave = 1; wave < queue_set.nr_waves; wave++)
+		queue_set_mask(wave, true);
+	for (wave = 0; wave < queue_set.nr_waves; wave++) {
+		if (wave) {
+			queue_set_mask(wave - 1, true);
+			queue_set_mask(wave, false);
+		}
+		test_wave(wave, rounds);
+	}
+	for (wave = 0; wave + 1 < queue_set.nr_waves; wave++)
+		queue_set_mask(wave, false);
 }
 
 /* ---- the command -------------------------------------------------------- */
@@ -335,10 +286,11 @@ static void reply(void)
 	console_print("ok queues devices=%u queues=%u kicks=%u lost=%u "
 		      "wrong=%u doubled=%u min_us=%lu.%lu p50_us=%lu.%lu "
 		      "p99_us=%lu.%lu max_us=%lu.%lu",
-		      q.nr_devices, q.nr, run.kicks, run.faults[FAULT_LOST],
-		      run.faults[FAULT_WRONG], run.faults[FAULT_DOUBLED],
-		      t[0] / 10, t[0] % 10, t[1] / 10, t[1] % 10, t[2] / 10,
-		      t[2] % 10, t[3] / 10, t[3] % 10);
+		      queue_set.nr_devices, queue_set.nr, run.kicks,
+		      run.faults[FAULT_LOST], run.faults[FAULT_WRONG],
+		      run.faults[FAULT_DOUBLED], t[0] / 10, t[0] % 10,
+		      t[1] / 10, t[1] % 10, t[2] / 10, t[2] % 10, t[3] / 10,
+		      t[3] % 10);
 }
 
 /* Return: false after an error reply. */
@@ -360,17 +312,17 @@ static bool parse(char *words, uint64_t *ret_rounds)
 void queues_command(char *words)
 {
 	uint64_t rounds;
-	uint32_t wave, i;
+	uint32_t i;
 
-	if (!parse(words, &rounds) || (!q.open && !open_devices()))
+	if (!parse(words, &rounds) || !queue_set_open())
 		return;
 	run.kicks = run.events = run.samples = 0;
 	for (i = 0; i < NR_FAULTS; i++)
 		run.faults[i] = 0;
 	run.min = UINT64_MAX;
 	run.max = 0;
-	settle(0);
-	for (wave = 0; wave < q.nr_waves; wave++)
-		test_wave(wave, rounds);
+	settle();
+	test_waves(rounds);
+	settle();
 	reply();
 }

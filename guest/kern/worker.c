@@ -46,8 +46,9 @@ static uint64_t rate_share(const struct cpu *cpu)
 
 	if (t->nr_rates > 1)
 		return t->rate_bytes_per_s[cpu->index % t->nr_rates] << 8;
+	/* What the DMA engines write is theirs. */
 	return mul_div(t->rate_bytes_per_s[0] << 8, cpu->slice_pages,
-		       work.oracle.nr_pages);
+		       oracle_slice(&work.oracle, smp_nr_cpus()).first);
 }
 
 void worker_set_rate(struct cpu *cpu)
@@ -197,8 +198,7 @@ static void worker_fill(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_FILL;
 	arm(cpu, UINT64_MAX);
-	user_enter(work_fill, cpu);
-	if (cpu->vcpu->filled < cpu->slice_pages)
+	if (!user_enter(work_fill, cpu))
 		return;
 	cpu->mode = CPU_IDLE;
 	cpu->fill_done = 1;

@@ -1,25 +1,17 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Entries of the interrupts that devices raise: one for each vector from 32 on,
-; 8 bytes each. On entry as any interrupt gate of ring 0: interrupts are off,
-; the stack is the vCPU's. Calls irq_take(vector, TSC) and goes back.
+; Where the interrupts that devices raise meet: irq.c writes an entry for each
+; vector, which pushes its number less 128 and jumps here. Otherwise as any
+; interrupt gate of ring 0: interrupts are off, the stack is the vCPU's. Calls
+; irq_take(vector, TSC) and goes back.
 
 extern irq_take
 
 section .text progbits alloc exec nowrite align=16
 bits 64
 
-global irq_entries
-irq_entries:
-%assign n 32
-%rep 224
-	push	byte n - 128
-	jmp	near entered
-	nop
-%assign n n + 1
-%endrep
-
-entered:
+global irq_enter
+irq_enter:
 	push	rax
 	push	rdx
 	rdtsc

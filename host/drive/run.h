@@ -75,7 +75,7 @@ struct run_settings {
 	struct workload workload;
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
-	const char *commit; /* of struct drive_vm_params */
+	const char *devices, *commit; /* of struct drive_vm_params */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;
 	struct run_send send;
@@ -148,6 +148,13 @@ struct run_prealloc {
 };
 
 /* Figures are NAN where nothing could be measured: null in the result. */
+/* The devices' queues, each kicked once by the guest: what it found. */
+struct run_queues {
+	uint64_t devices, queues; /* 0 = there are none, or it was not asked */
+	uint64_t kicks, lost, wrong, doubled;
+	double min_us, p50_us, p99_us, max_us; /* kick to interrupt */
+};
+
 struct run_sample {
 	bool completed; /* the migration */
 	bool cancelled; /* it took longer than timeout_ns, or by Ctrl-C */
@@ -185,6 +192,7 @@ struct run_sample {
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */
 	/* Of attached machines. */
+	struct run_queues queues[2]; /* before it, and after */
 	bool state_unseen; /* vcpu_state could not be compared */
 	const char *accel; /* NULL = as in the settings */
 	unsigned int nr_vcpus; /* 0 = as in the settings, or not known */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "vmm/device.h"
 #include "vmm/dirty.h"
+#include "vmm/nested.h"
 #include "vmm/state.h"
 
 /* Before the machine's own state: what only this layer knows. */
@@ -129,6 +130,7 @@ static int op_save_state(void *vm, struct buf *state)
 	struct error err = { "" };
 	int rc = buf_append(state, &head, sizeof(head));
 
+	vm_drop_nested(m->vm, m->migration.drop_nested);
 	if (!rc)
 		rc = vm_state_save(m->vm, state, &err);
 	migration_blame(m, &err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine/machine.h"
+#include "tools/device_list.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
@@ -14,13 +15,18 @@ struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
-	const char *boot_fault;
-	unsigned int commit;
+	const char *boot_fault, *devices;
+	unsigned int commit, nested, hyperv;
 	bool paused, handover;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
+
+/* In the order of enum vm_hyperv. */
+static const char *const hypervs[] = { "off", "kvm", NULL };
+/* In the order of enum vm_nested. */
+static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
@@ -56,6 +62,18 @@ static const struct option_spec options[] = {
 	  "(default), each change, or prepared: the source announces them\n"
 	  "before the switchover, and the target's map is there before",
 	  0, 0, commits },
+	{ "devices", OPTION_STRING, AT(devices), "LIST",
+	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
+	  "queues, for the guest's command 'queues' (default: none)",
+	  0, 0, NULL },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "the guest sees Hyper-V's interface: kvm, as KVM serves it, with\n"
+	  "all it has (default off)",
+	  0, 0, hypervs },
+	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
+	  "may the guest be a hypervisor: auto (default: where the host's\n"
+	  "KVM allows it), on (or refuse to start), off",
+	  0, 0, nesteds },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -78,6 +96,8 @@ static const struct command_help help = {
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/a.qmp --serial none\n"
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/b.qmp --incoming "
 		"unix:/tmp/m.sock\n"
+		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
+		"stdio\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
 		"--append duration=1s",
 };
@@ -127,6 +147,8 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
+		.hyperv = (enum vm_hyperv)s.hyperv,
+		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,
@@ -140,6 +162,10 @@ int cmd_vmm(int argc, char **argv)
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,
 	};
+	if (s.devices && device_list_parse(s.devices, &params.devices, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.devices)
+		device_list_allow_descriptors();
 	rc = machine_run(&params, &err);
 	if (!rc)
 		return EXIT_DONE;

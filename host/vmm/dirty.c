@@ -194,9 +194,67 @@ int vm_log_settle(struct vm *vm)
 	return rc;
 }
 
+int vm_log_init(struct vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.nr_regions; i++) {
+		vm->log.own[i] = calloc(1, BITMAP_BYTES(pages_of(vm, i)));
+		if (!vm->log.own[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void mark(struct vm *vm, unsigned int region, uint64_t word,
+		 uint64_t bits)
+{
+	_Atomic uint64_t *own = &vm->log.own[region][word];
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if ((atomic_load_explicit(own, memory_order_relaxed) & bits) != bits)
+		atomic_fetch_or(own, bits);
+}
+
+void vm_mark_dirty(struct vm *vm, uint64_t gpa, uint64_t bytes)
+{
+	uint64_t first = gpa >> 12, last = (gpa + bytes - 1) >> 12, page;
+	unsigned int i;
+
+	for (i = 0; i < vm->mem.nr_regions && bytes; i++) {
+		uint64_t start = vm->mem.region[i].gpa >> 12;
+		uint64_t end = start + pages_of(vm, i);
+
+		for (page = first < start ? start : first;
+		     page <= last && page < end; page++)
+			mark(vm, i, (page - start) / 64,
+			     1ull << (page - start) % 64);
+	}
+}
+
+void vm_mark_dirty_bits(struct vm *vm, unsigned int region,
+			const uint64_t *bitmap, uint64_t nr_pages)
+{
+	uint64_t i, most = pages_of(vm, region);
+
+	if (nr_pages > most)
+		nr_pages = most;
+	for (i = 0; i < BITMAP_WORDS(nr_pages); i++) {
+		uint64_t left = nr_pages - i * 64;
+		uint64_t mask = left < 64 ? (1ull << left) - 1 : UINT64_MAX;
+
+		if (bitmap[i] & mask)
+			mark(vm, region, i, bitmap[i] & mask);
+	}
+}
+
 void vm_log_exit(struct vm *vm)
 {
+	unsigned int i;
+
 	free_maps(&vm->log);
+	for (i = 0; i < GUESTMEM_MAX_REGIONS; i++)
+		free((void *)vm->log.own[i]);
 	pthread_mutex_destroy(&vm->log.lock);
 }
 
@@ -232,6 +290,8 @@ static int fetch(struct vm *vm, unsigned int region, uint64_t *bitmap,
 		if (kept && !ring)
 			kept[i] |= fetched[i];
 		bitmap[i] |= kept ? kept[i] : fetched[i];
+		bitmap[i] |= atomic_load_explicit(&vm->log.own[region][i],
+						  memory_order_acquire);
 	}
 	return 0;
 }
@@ -265,8 +325,13 @@ static int clear(struct vm *vm, unsigned int region, uint64_t first,
 	    nr > UINT32_MAX || (nr % 64 && first + nr != pages))
 		return -EINVAL;
 	kept = vm->log.kept[region];
-	for (i = first / 64; kept && i < BITMAP_WORDS(first + nr); i++)
-		kept[i] &= ~bitmap[i];
+	for (i = first / 64; i < BITMAP_WORDS(first + nr); i++) {
+		if (kept)
+			kept[i] &= ~bitmap[i];
+		/* The page is read behind this. */
+		if (bitmap[i] & atomic_load(&vm->log.own[region][i]))
+			atomic_fetch_and(&vm->log.own[region][i], ~bitmap[i]);
+	}
 	/* Without manual protection the fetch has protected them again. */
 	if (!nr || !(vm->log.flags & MANUAL))
 		return 0;

@@ -85,6 +85,18 @@ int vm_fetch_dirty(struct vm *vm, unsigned int region, uint64_t *bitmap,
 int vm_clear_dirty(struct vm *vm, unsigned int region, uint64_t first,
 		   uint64_t nr, const uint64_t *bitmap);
 
+/**
+ * vm_mark_dirty() - a device of ours has written guest memory.
+ *
+ * KVM sees only what vCPUs write. After the write: a page that is read in
+ * between is fetched again. Outside of guest memory nothing happens.
+ * Context: any thread, no lock, logging or not.
+ */
+void vm_mark_dirty(struct vm *vm, uint64_t gpa, uint64_t bytes);
+/* The same by a bitmap of a region, from its first page on. */
+void vm_mark_dirty_bits(struct vm *vm, unsigned int region,
+			const uint64_t *bitmap, uint64_t nr_pages);
+
 /*
  * How a host without the newer capabilities behaves, for tests: turns them
  * off for this machine. Before vm_log_start().

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "vmm/compat.h"
+#include "vmm/nested.h"
 #include "vmm/serial.h"
 #include "vmm/state.h"
 #include "vmm/vm.h"
@@ -34,6 +35,7 @@ struct vcpu {
 	bool ring_skewed;
 	uint32_t ring_taken; /* since it was full last */
 	unsigned int ring_futile; /* full so often, with nothing in it */
+	bool has_evmcs; /* KVM_CAP_HYPERV_ENLIGHTENED_VMCS is enabled */
 	pid_t tid; /* set before vm_create() returns */
 	_Atomic uint64_t nr_exits;
 };
@@ -48,9 +50,11 @@ enum vm_want {
 struct vm_caps {
 	bool tsc_control;
 	bool tsc_deadline;
+	bool xcrs; /* the CPU has XSAVE */
 	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
 	unsigned int manual_dirty; /* flags of MANUAL_DIRTY_LOG_PROTECT2 */
 	uint32_t ring_entries; /* dirty ring in use; 0 = bitmap */
+	size_t nested_bytes; /* of KVM_GET_NESTED_STATE at most; 0 = none */
 };
 
 struct dirty_log {
@@ -66,6 +70,8 @@ struct dirty_log {
 	 * account by itself, what is dirty and not cleared yet. */
 	uint64_t *fetched[GUESTMEM_MAX_REGIONS];
 	uint64_t *kept[GUESTMEM_MAX_REGIONS];
+	/* What devices of ours have written; as long as the machine. */
+	_Atomic uint64_t *own[GUESTMEM_MAX_REGIONS];
 };
 
 struct vm {
@@ -79,8 +85,15 @@ struct vm {
 	struct vm_map map;
 	uint32_t tsc_khz;
 
+	enum vm_hyperv hyperv;
+	enum vm_nested nested_want;
+	enum nested_kind nested; /* what the guest has */
+	bool drop_nested; /* sabotage: saves leave it out */
+
 	/* What KVM offers, patched; each vCPU gets its copy (cpuid.c). */
 	struct kvm_cpuid2 *cpuid;
+	/* What became of it on vCPU 0: KVM adds to it. */
+	struct kvm_cpuid2 *cpuid_taken;
 	/* MSRs that can be read on this host, ascending (msr.c). */
 	uint32_t *msr;
 	unsigned int nr_msrs;
@@ -116,6 +129,8 @@ int vm_probe_caps(struct vm *vm, struct error *err);
 
 /* dirty.c: what vm_log_stop_later() left; before vCPUs run. */
 int vm_log_settle(struct vm *vm);
+/* With the memory there. 0 or -ENOMEM. */
+int vm_log_init(struct vm *vm);
 /* The machine is going, KVM's part of it first. */
 void vm_log_exit(struct vm *vm);
 
@@ -190,6 +205,15 @@ int tsc_load(const struct vcpu *vcpu, const struct state_tsc *saved,
 	     const struct state_clock *then, const struct state_clock *now);
 /* Fills vm->clock. */
 void clock_measure(struct vm *vm, const struct state_tsc *saved);
+
+/* state_devices.c */
+struct state_view;
+int devices_save(struct vm *vm, struct buf *state, struct error *err);
+/* Could they be loaded? Nothing changes. */
+int devices_check(struct vm *vm, const struct state_view *view,
+		  struct error *err);
+int devices_load(struct vm *vm, const struct state_view *view,
+		 struct error *err);
 
 /* vm.c. Are all vCPUs parked, and meant to be? */
 bool vm_is_quiescent(struct vm *vm);

@@ -10,6 +10,8 @@
 #include "lib/pcicap.h"
 #include "lib/waves.h"
 
+#include "../random.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct space {
@@ -95,6 +97,7 @@ static void test_walk_of_loops(void **state)
 
 	start_list(&s, 0x80);
 	put(&s, 0x80, 9, 0x3c);
+	put(&s, 0x3c, 9, 0);
 	walk = (struct pcicap_walk){ 0 };
 	assert_int_equal(pcicap_next(&config, &walk, 9), 0x80);
 	assert_int_equal(pcicap_next(&config, &walk, 9), 0);
@@ -166,6 +169,39 @@ static void test_msix(void **state)
 	assert_false(pcicap_msix(&config, 0xf8, &m));
 }
 
+/* Whatever a device says: the walk ends, reads no place twice that it should
+ * not, and none that is not there (read_space() looks). */
+static void test_walk_of_noise(void **state)
+{
+	struct rng rng = { 1 };
+	struct pcicap_vendor v;
+	struct pcicap_msix m;
+	struct space s;
+	struct pci_config config = config_of(&s);
+	unsigned int turn, i;
+	uint32_t at;
+
+	for (turn = 0; turn < 20000; turn++) {
+		struct pcicap_walk walk = { 0 };
+		/* Few values, so that IDs and links do occur. */
+		uint64_t values = 1 + rng_below(&rng, 256);
+
+		s.reads = 0;
+		for (i = 0; i < 256; i++)
+			s.byte[i] = (uint8_t)rng_below(&rng, values);
+		for (i = 0x40; turn % 2 && i < 256; i += 4)
+			put(&s, (uint8_t)i, 9, (uint8_t)rng_next(&rng));
+		s.byte[6] |= 0x10;
+		while ((at = pcicap_next(&config, &walk, PCI_CAP_VENDOR))) {
+			assert_true(at >= 64 && at % 4 == 0 && at <= 252);
+			if (pcicap_vendor(&config, at, &v))
+				assert_true(v.place.bar < 6);
+			if (pcicap_msix(&config, at, &m))
+				assert_true(m.table.bar < 6 && m.nr_vectors);
+		}
+	}
+}
+
 static void test_fits(void **state)
 {
 	static const struct {
@@ -180,6 +216,7 @@ static void test_fits(void **state)
 		{ { 0, 4097, 0 }, 0, 4096, false },
 		{ { 0, 0xffffff00, 0x200 }, 2, 4096, false },
 		{ { 0, 0xffffff00, 0x200 }, 2, 1ull << 33, true },
+		{ { 0, 0x1000, 0xfffff800 }, 2, 4096, false },
 		{ { 0, 0, 1 }, 1, 0, false },
 	};
 	size_t i;
@@ -228,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_walk_of_loops),
+		cmocka_unit_test(test_walk_of_noise),
 		cmocka_unit_test(test_vendor),
 		cmocka_unit_test(test_msix),
 		cmocka_unit_test(test_fits),
