@@ -147,7 +147,6 @@ struct run_prealloc {
 	char failure[400]; /* "" = none */
 };
 
-/* Figures are NAN where nothing could be measured: null in the result. */
 /* The devices' queues, each kicked once by the guest: what it found. */
 struct run_queues {
 	uint64_t devices, queues; /* 0 = there are none, or it was not asked */
@@ -155,6 +154,7 @@ struct run_queues {
 	double min_us, p50_us, p99_us, max_us; /* kick to interrupt */
 };
 
+/* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
 	bool cancelled; /* it took longer than timeout_ns, or by Ctrl-C */
@@ -188,11 +188,11 @@ struct run_sample {
 	int two_runners; /* 1 = both ran at once: the worst there is */
 	struct run_integrity integrity;
 	struct run_survivor source;
+	struct run_queues queues[2]; /* before it, and after */
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */
 	/* Of attached machines. */
-	struct run_queues queues[2]; /* before it, and after */
 	bool state_unseen; /* vcpu_state could not be compared */
 	const char *accel; /* NULL = as in the settings */
 	unsigned int nr_vcpus; /* 0 = as in the settings, or not known */

@@ -162,6 +162,9 @@ void machine_drop_memory(struct machine *m);
 
 /* migration_ops.c; @vm is the struct machine. */
 extern const struct migrate_vm_ops migration_ops;
+/* What this layer puts before the state of vmm/state.h: goes past it. */
+struct reader;
+int machine_state_head(struct reader *r, bool *ret_ran, struct error *err);
 
 /* migration_channels.c: what the engine's thread migrates over. */
 /* The first channel, unless a cancel came first. */

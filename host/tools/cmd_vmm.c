@@ -6,6 +6,7 @@
 
 #include "machine/machine.h"
 #include "tools/device_list.h"
+#include "tools/dump_print.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
@@ -15,9 +16,9 @@ struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
-	const char *boot_fault, *devices;
+	const char *boot_fault, *devices, *dump_state;
 	unsigned int commit, nested, hyperv;
-	bool paused, handover;
+	bool paused, handover, json;
 };
 
 /* In the order of enum vm_commit. */
@@ -74,6 +75,12 @@ static const struct option_spec options[] = {
 	  "may the guest be a hypervisor: auto (default: where the host's\n"
 	  "KVM allows it), on (or refuse to start), off",
 	  0, 0, nesteds },
+	{ "dump-state", OPTION_STRING, AT(dump_state), "FILE",
+	  "run nothing: print the state of vCPUs and devices in a snapshot\n"
+	  "(migrate --snapshot), value by value",
+	  0, 0, NULL },
+	{ "json", OPTION_FLAG, AT(json), "", "with --dump-state: as JSON", 0, 0,
+	  NULL },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -98,6 +105,7 @@ static const struct command_help help = {
 		"unix:/tmp/m.sock\n"
 		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
 		"stdio\n"
+		"  vmferry vmm --dump-state guest.snapshot\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
 		"--append duration=1s",
 };
@@ -128,6 +136,14 @@ int cmd_vmm(int argc, char **argv)
 			  "--boot-fault knows no '%s': 'list' names the kinds",
 			  s.boot_fault);
 		return tools_fail("vmm", EXIT_USAGE, &err);
+	}
+	if (s.json && !s.dump_state) {
+		error_set(&err, -EINVAL, "--json is for --dump-state");
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	}
+	if (s.dump_state) {
+		rc = dump_print(s.dump_state, s.json, &err);
+		return rc ? tools_fail("vmm", EXIT_USAGE, &err) : EXIT_DONE;
 	}
 	if (s.ram_bytes % (2ull << 20) || s.base_gpa % (2ull << 20)) {
 		error_set(&err, -EINVAL,

@@ -86,13 +86,14 @@ int device_handle_info(struct vfio_device *d, struct user_message *m,
 	return 0;
 }
 
+_Static_assert(ABI_DMA_REGS_BYTES == ABI_DMA_MSIX_BYTES, "BAR 0 and BAR 1");
+
 uint64_t device_region_bytes(const struct vfio_device *d, uint32_t index)
 {
 	switch (index) {
 	case VFIO_PCI_BAR0_REGION_INDEX:
-		return ABI_DMA_REGS_BYTES;
 	case VFIO_PCI_BAR1_REGION_INDEX:
-		return ABI_DMA_MSIX_BYTES;
+		return ABI_DMA_REGS_BYTES;
 	case VFIO_PCI_BAR2_REGION_INDEX:
 		return ABI_DMA_MEMORY_BYTES;
 	case VFIO_PCI_CONFIG_REGION_INDEX:

@@ -20,7 +20,7 @@ int device_load_begin(struct vfio_device *d)
 	memset(l, 0, sizeof(*l));
 	l->active = true;
 	l->chunks_seen = calloc(words ? words : 1, sizeof(uint64_t));
-	l->core = calloc(1, sizeof(struct device_core));
+	l->core = calloc(1, sizeof(*l->core));
 	l->hash = XXH3_createState();
 	if (!l->chunks_seen || !l->core || !l->hash) {
 		device_load_abort(l);
@@ -193,7 +193,7 @@ static int end_record(struct vfio_device *d)
 		l->core_seen = true;
 		/* An older stream's, or none at all. */
 		memset(d->memory, 0, ABI_DMA_MEMORY_BYTES);
-		return core_valid((struct device_core *)l->core) ? 0 : -EINVAL;
+		return core_valid(l->core) ? 0 : -EINVAL;
 	case STREAM_MEMORY:
 		l->memory_seen = true;
 		return 0;

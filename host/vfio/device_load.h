@@ -9,6 +9,7 @@
 
 #include "vfio/device_stream.h"
 
+struct device_core;
 struct vfio_device;
 struct XXH3_state_s;
 
@@ -25,7 +26,7 @@ struct device_load {
 	uint8_t *to; /* or where it goes at once */
 	uint64_t *chunks_seen;
 	uint64_t nr_chunks_seen, changes;
-	uint8_t *core; /* struct device_core, for the end */
+	struct device_core *core; /* for the end */
 	uint64_t digest; /* before the last record */
 	struct XXH3_state_s *hash;
 };

@@ -57,8 +57,8 @@ struct fields {
 /* A field of a structure's member of that type. */
 #define FIELD_NUMBER(structure, member, type_, since_, max_)                   \
 	{                                                                      \
-		.name = #member, .type = type_, .since = since_,               \
-		.offset = offsetof(structure, member), .max = max_             \
+		.name = #member, .type = (type_), .since = (since_),           \
+		.offset = offsetof(structure, member), .max = (max_)           \
 	}
 
 /**

@@ -67,7 +67,7 @@ void queues_find_tallies(void *ctx)
 
 int queues_update(struct queues_device *d)
 {
-	bool wanted[ABI_QUEUES_MAX];
+	bool wanted[ABI_QUEUES_MAX] = { false };
 	unsigned int i;
 	int rc = 0, one;
 
@@ -197,23 +197,25 @@ static void set_queue(struct queues_device *d,
 	offsetof(struct abi_queues_common, member),                            \
 		sizeof(((struct abi_queues_common *)0)->member)
 
-static const struct {
-	uint8_t offset, bytes;
+struct device_register {
 	void (*set)(struct queues_device *d, const struct abi_queues_common *c);
+	uint8_t offset, bytes;
 	bool maps; /* what it says is in the memory map */
-} registers[] = {
-	{ PLACE(device_feature_select), set_feature_selects, false },
-	{ PLACE(driver_feature_select), set_feature_selects, false },
-	{ PLACE(driver_feature), set_driver_feature, false },
-	{ PLACE(config_vector), set_config_vector, false },
-	{ PLACE(status), set_status, true },
-	{ PLACE(queue_select), set_queue_select, false },
-	{ PLACE(queue_size), set_queue, false },
-	{ PLACE(queue_vector), set_queue, false },
-	{ PLACE(queue_enable), set_queue, true },
-	{ PLACE(queue_desc), set_queue, false },
-	{ PLACE(queue_driver), set_queue, false },
-	{ PLACE(queue_device), set_queue, false },
+};
+
+static const struct device_register registers[] = {
+	{ set_feature_selects, PLACE(device_feature_select), false },
+	{ set_feature_selects, PLACE(driver_feature_select), false },
+	{ set_driver_feature, PLACE(driver_feature), false },
+	{ set_config_vector, PLACE(config_vector), false },
+	{ set_status, PLACE(status), true },
+	{ set_queue_select, PLACE(queue_select), false },
+	{ set_queue, PLACE(queue_size), false },
+	{ set_queue, PLACE(queue_vector), false },
+	{ set_queue, PLACE(queue_enable), true },
+	{ set_queue, PLACE(queue_desc), false },
+	{ set_queue, PLACE(queue_driver), false },
+	{ set_queue, PLACE(queue_device), false },
 };
 
 static uint64_t read_common(void *ctx, uint64_t offset, unsigned int bytes)

@@ -70,19 +70,13 @@ int vm_stat(const struct vm *vm, unsigned int vcpu, const char *name,
 	    uint64_t *ret_value)
 {
 	uint64_t value;
-	int fd, rc;
+	int rc;
 
 	if (vcpu >= vm->nr_vcpus)
 		return -EINVAL;
-	if (kvm_ioctl_value(vm->fd, KVM_CHECK_EXTENSION,
-			    KVM_CAP_BINARY_STATS_FD) <= 0)
+	if (vm->vcpu[vcpu].stats_fd < 0)
 		return -ENOTSUP;
-	/* KVM makes it close-on-exec. */
-	fd = kvm_ioctl_value(vm->vcpu[vcpu].fd, KVM_GET_STATS_FD, 0);
-	if (fd < 0)
-		return fd;
-	rc = read_stat(fd, name, &value);
-	close(fd);
+	rc = read_stat(vm->vcpu[vcpu].stats_fd, name, &value);
 	if (!rc)
 		*ret_value = value;
 	return rc;

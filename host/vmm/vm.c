@@ -170,7 +170,9 @@ static struct vm *alloc_vm(const struct vm_params *p)
 	pthread_mutex_init(&vm->log.lock, NULL);
 	serial_init(&vm->serial, &serial_ops, vm);
 	for (i = 0; i < p->nr_vcpus; i++)
-		vm->vcpu[i] = (struct vcpu){ .vm = vm, .index = i, .fd = -1 };
+		vm->vcpu[i] = (struct vcpu){
+			.vm = vm, .index = i, .fd = -1, .stats_fd = -1
+		};
 	return vm;
 }
 

@@ -35,6 +35,9 @@ struct vcpu {
 	bool ring_skewed;
 	uint32_t ring_taken; /* since it was full last */
 	unsigned int ring_futile; /* full so often, with nothing in it */
+	/* KVM's counters; -1 = none. Opened before it runs: the call waits for
+	 * KVM_RUN to return. */
+	int stats_fd;
 	bool has_evmcs; /* KVM_CAP_HYPERV_ENLIGHTENED_VMCS is enabled */
 	pid_t tid; /* set before vm_create() returns */
 	_Atomic uint64_t nr_exits;
