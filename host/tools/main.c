@@ -27,7 +27,7 @@ static const struct {
 	{ "prealloc", cmd_prealloc,
 	  "map memory ahead of a guest, and measure it" },
 	{ "vfio", cmd_vfio,
-	  "devices whose state moves: a device of ours, transfer, check" },
+	  "devices whose state moves: a vfio-user device of ours" },
 	{ "vmm", cmd_vmm, "the mini VMM itself, a process to drive by QMP" },
 };
 
