@@ -116,19 +116,47 @@ int fields_save(const struct fields *table, unsigned int version,
 	return rc ? rc : save_fields(table, version, structure, ret_state);
 }
 
-/* Whose state is read, and how far the names go. */
+#define MAX_DEPTH 4u
+
+/* Whose state is read, and where: names are made when somebody asks. */
 struct load {
 	struct reader r;
 	const char *owner;
 	struct error *err;
-	char name[MAX_NAME]; /* of the tables around: "queue[3]." */
+	/* The tables around; index -1: it is no list. */
+	struct {
+		const char *name;
+		int index;
+	} around[MAX_DEPTH];
+	unsigned int depth;
 };
+
+/* "queue[3].vector" */
+static void whole_name(const struct load *l, const struct field *f,
+		       char name[MAX_NAME])
+{
+	size_t at = 0;
+	unsigned int i;
+
+	for (i = 0; i < l->depth && at < MAX_NAME; i++)
+		at += (size_t)(l->around[i].index < 0
+				       ? snprintf(name + at, MAX_NAME - at,
+						  "%s.", l->around[i].name)
+				       : snprintf(name + at, MAX_NAME - at,
+						  "%s[%d].", l->around[i].name,
+						  l->around[i].index));
+	if (at < MAX_NAME)
+		snprintf(name + at, MAX_NAME - at, "%s", f->name);
+}
 
 static int complain(const struct load *l, const struct field *f,
 		    const char *what)
 {
-	return error_set(l->err, -EPROTO, "the state of %s: '%s%s' %s",
-			 l->owner, l->name, f->name, what);
+	char name[MAX_NAME];
+
+	whole_name(l, f, name);
+	return error_set(l->err, -EPROTO, "the state of %s: '%s' %s", l->owner,
+			 name, what);
 }
 
 static int load_fields(struct load *l, const struct fields *table,
@@ -141,29 +169,31 @@ static int load_number(struct load *l, const struct field *f, uint8_t *at)
 	if (reader_get(&l->r, &le, width(f->type)))
 		return complain(l, f, "is missing: it ends there");
 	value = le64toh(le);
-	if (f->max && value > f->max)
-		return error_set(l->err, -EPROTO,
-				 "the state of %s: '%s%s' is 0x%" PRIx64
-				 ", and 0x%" PRIx64 " is the most it can be",
-				 l->owner, l->name, f->name, value, f->max);
+	if (f->max && value > f->max) {
+		char what[80];
+
+		snprintf(what, sizeof(what),
+			 "is 0x%" PRIx64 ", and 0x%" PRIx64
+			 " is the most it can be",
+			 value, f->max);
+		return complain(l, f, what);
+	}
 	put_number(f, at, value);
 	return 0;
 }
 
-/* With @f's name in front of those in it; @index < 0: it is no list. */
+/* @index < 0: it is no list. */
 static int load_inner(struct load *l, const struct field *f, int index,
 		      uint8_t *at)
 {
-	size_t end = strlen(l->name);
 	int rc;
 
-	if (index < 0)
-		snprintf(l->name + end, sizeof(l->name) - end, "%s.", f->name);
-	else
-		snprintf(l->name + end, sizeof(l->name) - end, "%s[%d].",
-			 f->name, index);
+	if (l->depth == MAX_DEPTH)
+		return complain(l, f, "lies too deep");
+	l->around[l->depth].name = f->name;
+	l->around[l->depth++].index = index;
 	rc = load_fields(l, f->table, f->table->version, at);
-	l->name[end] = '\0';
+	l->depth--;
 	return rc;
 }
 
