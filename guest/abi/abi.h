@@ -20,6 +20,10 @@
 /* vCPUs that the layout has room for. */
 #define ABI_MAX_VCPUS 64u
 
+/* DMA engines (dma.h) that take part in an epoch; vCPUs and they together are
+ * ABI_MAX_VCPUS at most. */
+#define ABI_MAX_DMA 8u
+
 /* Ranges that a working set may consist of. */
 #define ABI_MAX_WORK_RANGES 8u
 

@@ -11,10 +11,12 @@
  * Layout, each part at an offset that the header gives:
  *
  *	struct abi_control	header, epoch, account of RAM
- *	struct abi_vcpu[]	one cache line per vCPU: the hot counters
+ *	struct abi_vcpu[]	one cache line per vCPU: the hot counters; behind
+ *				them one per DMA engine, which counts by itself
  *	struct abi_bad_log[]	one page per vCPU: damage found by the guest
  *	struct abi_stall[]	per vCPU: histogram of the time between steps
- *	struct oracle_log[]	per vCPU: when it changed its order (phases)
+ *	struct oracle_log[]	per vCPU: when it changed its order (phases); and
+ *				per DMA engine: empty
  *	struct abi_beat_log	the heartbeat: clocks side by side
  *
  * A host that reads while the guest runs sees each aligned 64-bit field whole
@@ -101,13 +103,13 @@ struct abi_control {
 	uint64_t ready_tsc; /* OUT: TSC at `event ready` */
 
 	/* OUT: parts of the area, as offsets from its start. */
-	uint32_t vcpu_offset; /* struct abi_vcpu[nr_vcpus] */
+	uint32_t vcpu_offset; /* struct abi_vcpu[nr_vcpus + nr_dma] */
 	uint32_t bad_offset; /* struct abi_bad_log[nr_vcpus] */
 	uint32_t stall_offset; /* struct abi_stall[nr_vcpus] */
 	uint32_t queue_offset; /* room for device queues; 0 = absent */
 	uint32_t dma_offset; /* room for DMA counters; 0 = absent */
 	uint32_t l2_offset; /* room for L2 counters; 0 = absent */
-	uint32_t log_offset; /* struct oracle_log[nr_vcpus] */
+	uint32_t log_offset; /* struct oracle_log[nr_vcpus + nr_dma] */
 	uint32_t beat_offset; /* struct abi_beat_log */
 
 	/*
@@ -125,7 +127,9 @@ struct abi_control {
 
 	/* OUT: what a guest that ends by itself has come to. */
 	uint32_t result; /* enum abi_result; stored last */
-	uint32_t reserved3;
+	/* OUT: DMA engines among the epoch's workers, behind the vCPUs:
+	 * epoch.nr_vcpus counts them too. Changes with the epoch. */
+	uint32_t nr_dma;
 	uint64_t result_steps;
 	uint64_t result_pages; /* verified in the end */
 	uint64_t result_bad; /* found at any time */
@@ -226,7 +230,8 @@ static inline uint64_t abi_control_bytes(uint32_t nr_vcpus)
 	       ABI_ALIGN_PAGE(ABI_MAX_VCPUS * sizeof(struct abi_vcpu)) +
 	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_bad_log)) +
 	       nr_vcpus * ABI_ALIGN_PAGE(sizeof(struct abi_stall)) +
-	       ABI_ALIGN_PAGE(nr_vcpus * sizeof(struct oracle_log)) +
+	       ABI_ALIGN_PAGE((nr_vcpus + ABI_MAX_DMA) *
+			      sizeof(struct oracle_log)) +
 	       sizeof(struct abi_beat_log);
 }
 

@@ -2,6 +2,7 @@
 /* Runs the probes. Sorting and, for ring 3, timing run in ring 3. */
 #include "hv/cycles.h"
 
+#include "hv/nested.h"
 #include "hv/probe.h"
 #include "kern/console.h"
 #include "lib/print.h"
@@ -14,7 +15,8 @@
 #define LIMIT_MS 500u
 
 static const struct probe *const families[] = {
-	probes_cpu, probes_port, probes_irq, probes_ipi, probes_memory,
+	probes_cpu, probes_port,   probes_irq,
+	probes_ipi, probes_memory, probes_vmx,
 };
 
 #define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -98,23 +100,39 @@ static uint64_t sort(void *arg)
 	return 0;
 }
 
-/* @ret: of the probe, and of the empty rounds. */
-static void measure(const struct probe *p, uint32_t ring, uint32_t rounds,
-		    struct spread ret[2])
+/* In ring 3, in ring 0, or in ring 0 of @l2's guest. */
+static const char *run_all(const struct probe *p, uint32_t ring,
+			   const struct nested_backend *l2)
 {
+	if (l2)
+		return l2->call(time_all, NULL, NULL);
+	if (ring && !(p->rings & PROBE_ENTERS))
+		user_enter(time_all, NULL);
+	else
+		time_all(NULL);
+	return NULL;
+}
+
+/* @ret: of the probe, and of the empty rounds. NULL, or what went wrong. */
+static const char *measure(const struct probe *p, uint32_t ring,
+			   uint32_t rounds, const struct nested_backend *l2,
+			   struct spread ret[2])
+{
+	const char *why;
+
 	run.probe = p;
 	run.rounds = rounds;
 	run.end = rdtsc() + mul_div(tsc_hz(), LIMIT_MS, 1000);
 	if (p->begin)
 		p->begin();
-	if (ring && !(p->rings & PROBE_ENTERS))
-		user_enter(time_all, NULL);
-	else
-		time_all(NULL);
+	why = run_all(p, ring, l2);
 	if (p->undo)
 		p->undo();
 	if (run.rounds)
 		user_enter(sort, ret);
+	else if (!why)
+		why = "it did not end in time";
+	return why;
 }
 
 static const struct probe *find(const char *name, uint32_t ring)
@@ -144,6 +162,21 @@ static void list(uint64_t family)
 	console_print("ok tables=%u probes=%s", (uint32_t)NR_FAMILIES, text);
 }
 
+static void tell(const char *name, const struct probe *p, uint32_t ring,
+		 const struct spread s[2], const struct nested_backend *l2)
+{
+	console_print("ok probe=%s ring=%u rounds=%u min=%u p50=%u p90=%u "
+		      "p99=%u max=%u empty=%u gpa=%lu l1_exits=%lu",
+		      name, ring, run.rounds, s[0].min, s[0].p50, s[0].p90,
+		      s[0].p99, s[0].max, p->rings & PROBE_LATE ? 0 : s[1].p50,
+		      (uint64_t)run.ticks, l2 ? l2->exits() : 0);
+}
+
+static void skip(const char *name, uint32_t ring, const char *why)
+{
+	console_print("ok probe=%s ring=%u skip=%s", name, ring, why);
+}
+
 static void one(const char *name, uint32_t ring, uint32_t rounds)
 {
 	const struct probe *p = find(name, ring);
@@ -158,28 +191,47 @@ static void one(const char *name, uint32_t ring, uint32_t rounds)
 		why = "the state check needs the probe interrupt";
 	else if (p->missing)
 		why = p->missing();
-	if (!why) {
-		measure(p, ring, rounds, s);
-		if (!run.rounds)
-			why = "it did not end in time";
-	}
-	if (why) {
-		console_print("ok probe=%s ring=%u skip=%s", name, ring, why);
+	if (!why)
+		why = measure(p, ring, rounds, NULL, s);
+	if (why)
+		skip(name, ring, why);
+	else
+		tell(name, p, ring, s, NULL);
+}
+
+/* A probe in L2, with @variant of what nested virtualization there is. */
+static void one_nested(const char *variant, const char *name, uint32_t rounds)
+{
+	const char *why = NULL;
+	const struct nested_backend *b = nested_backend(&why);
+	const struct nested_variant *v = b ? nested_variant(b, variant) : NULL;
+	const struct probe *p = find(name, 0);
+	struct spread s[2];
+
+	if (!p || !(p->rings & PROBE_L2) || (b && !v)) {
+		console_print("error no probe %s in L2 with %s", name, variant);
 		return;
 	}
-	console_print("ok probe=%s ring=%u rounds=%u min=%u p50=%u p90=%u "
-		      "p99=%u max=%u empty=%u gpa=%lu",
-		      name, ring, run.rounds, s[0].min, s[0].p50, s[0].p90,
-		      s[0].p99, s[0].max, p->rings & PROBE_LATE ? 0 : s[1].p50,
-		      (uint64_t)run.ticks);
+	if (b && p->missing)
+		why = p->missing();
+	if (!why)
+		why = b->start(v->flags);
+	if (!why) {
+		why = measure(p, 0, rounds, b, s);
+		b->stop();
+	}
+	if (why)
+		skip(name, 0, why);
+	else
+		tell(name, p, 0, s, b);
 }
 
 static void both(uint32_t rounds)
 {
 	struct spread s[2][2];
 
-	measure(find("cpuid", 0), 0, rounds, s[0]);
-	measure(find("cpuid", 3), 3, rounds, s[1]);
+	measure(find("cpuid", 0), 0, rounds, NULL, s[0]);
+	measure(find("cpuid", 3), 3, rounds, NULL, s[1]);
 	console_print("ok rounds=%u ring0_min=%u ring0_p50=%u ring0_p99=%u "
 		      "ring3_min=%u ring3_p50=%u ring3_p99=%u",
 		      rounds, s[0][0].min, s[0][0].p50, s[0][0].p99,
@@ -189,13 +241,15 @@ static void both(uint32_t rounds)
 void cycles_command(char *words)
 {
 	uint64_t number, rounds = ROUNDS, ring = 0, table = NR_FAMILIES;
-	const char *name = NULL;
+	const char *name = NULL, *nested = NULL;
 	char *key, *value;
 
 	while ((key = words_next(&words))) {
 		value = words_value(key);
 		if (value && string_equal(key, "probe"))
 			name = value;
+		else if (value && string_equal(key, "nested"))
+			nested = value;
 		else if (!value || !words_number(value, &number))
 			goto unknown;
 		else if (string_equal(key, "rounds") && number &&
@@ -211,13 +265,19 @@ void cycles_command(char *words)
 	}
 	if (table < NR_FAMILIES)
 		list(table);
+	else if (nested && name)
+		one_nested(nested, name, (uint32_t)rounds);
+	else if (nested && string_equal(nested, "list"))
+		nested_list();
+	else if (nested)
+		nested_prove(nested);
 	else if (name)
 		one(name, (uint32_t)ring, (uint32_t)rounds);
 	else
 		both((uint32_t)rounds);
 	return;
 unknown:
-	console_print("error only rounds=N from 1 to %u, probe=NAME, ring=0|3 "
-		      "and list=0..%u are known",
+	console_print("error only rounds=N from 1 to %u, probe=NAME, ring=0|3, "
+		      "nested=list|VARIANT and list=0..%u are known",
 		      CYCLES_MAX_ROUNDS, (uint32_t)NR_FAMILIES - 1);
 }

@@ -22,6 +22,8 @@
 #define PROBE_HIDDEN 8u
 /* Its ticks count from a time that was set: no loop is in them. */
 #define PROBE_LATE 16u
+/* Ring 0: also in a guest of the guest (nested.h). */
+#define PROBE_L2 32u
 
 /* No sample more can be had. */
 #define PROBE_END UINT64_MAX
@@ -40,7 +42,7 @@ struct probe {
 };
 
 extern const struct probe probes_cpu[], probes_port[], probes_irq[],
-	probes_ipi[], probes_memory[];
+	probes_ipi[], probes_memory[], probes_vmx[];
 
 /* The TSC, after all that comes before and before all that comes after.
  * Source: Intel SDM 2B, RDTSC; LFENCE serialises on AMD as Linux sets it up,

@@ -96,13 +96,15 @@ static void op_write_cr8(void)
 
 /* The first one is what the others are compared with. */
 const struct probe probes_cpu[] = {
-	{ "empty", PROBE_BOTH, .op = op_empty },
-	{ "cpuid", PROBE_BOTH, .op = op_cpuid },
+	{ "empty", PROBE_BOTH | PROBE_L2, .op = op_empty },
+	{ "cpuid", PROBE_BOTH | PROBE_L2, .op = op_cpuid },
 	{ "pause", PROBE_BOTH, .op = op_pause },
 	{ "ring3_call", PROBE_RING0, .op = op_ring3 },
-	{ "rdmsr_passed", PROBE_RING0, missing_passed, .op = op_read_passed },
+	{ "rdmsr_passed", PROBE_RING0 | PROBE_L2, missing_passed,
+	  .op = op_read_passed },
 	{ "wrmsr_passed", PROBE_RING0, missing_passed, .op = op_write_passed },
-	{ "rdmsr_trapped", PROBE_RING0, missing_base, .op = op_read_base },
+	{ "rdmsr_trapped", PROBE_RING0 | PROBE_L2, missing_base,
+	  .op = op_read_base },
 	{ "wrmsr_trapped", PROBE_RING0, missing_pat, .op = op_write_pat },
 	{ "cr8_read", PROBE_RING0, .op = op_read_cr8 },
 	{ "cr8_write", PROBE_RING0, .op = op_write_cr8 },

@@ -81,15 +81,15 @@ static void op_mmio_nobody(void)
 }
 
 const struct probe probes_port[] = {
-	{ "port_in_pic", PROBE_BOTH, NULL, begin_pic, undo_pic,
+	{ "port_in_pic", PROBE_BOTH | PROBE_L2, NULL, begin_pic, undo_pic,
 	  .op = op_in_pic },
 	{ "port_out_pic", PROBE_BOTH, NULL, begin_pic, undo_pic,
 	  .op = op_out_pic },
-	{ "port_in_uart", PROBE_BOTH, missing_uart, begin_uart, undo_uart,
-	  .op = op_in_uart },
+	{ "port_in_uart", PROBE_BOTH | PROBE_L2, missing_uart, begin_uart,
+	  undo_uart, .op = op_in_uart },
 	{ "port_out_uart", PROBE_BOTH, missing_uart, begin_uart, undo_uart,
 	  .op = op_out_uart },
 	{ "mmio_ioapic", PROBE_BOTH, .op = op_mmio_ioapic },
-	{ "mmio_nobody", PROBE_BOTH, .op = op_mmio_nobody },
+	{ "mmio_nobody", PROBE_BOTH | PROBE_L2, .op = op_mmio_nobody },
 	{ .name = NULL },
 };

@@ -12,6 +12,8 @@
 /* linker/guest.ld; the spare is as large as what lies before it. */
 extern uint8_t cold_start[], cold_end[], cold_spare[];
 
+volatile bool cold_is_open;
+
 /* The packed bytes lie where the raw ones go. */
 static uint64_t unpack(void *arg)
 {
@@ -31,4 +33,5 @@ void cold_open(void)
 {
 	if (!user_enter(unpack, NULL))
 		panic("the image's packed part is damaged");
+	cold_is_open = true;
 }

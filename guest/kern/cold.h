@@ -3,6 +3,7 @@
 #ifndef VMFERRY_GUEST_COLD_H
 #define VMFERRY_GUEST_COLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define COLD_MAGIC 0x444c4f43u /* "COLD" */
@@ -24,5 +25,8 @@ struct cold_header {
  * Context: the first vCPU, ring 0, once; the others run nothing of it yet.
  */
 void cold_open(void);
+
+/* For interrupts, which come earlier: may it be called? */
+extern volatile bool cold_is_open;
 
 #endif

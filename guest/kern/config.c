@@ -88,9 +88,9 @@ bool config_is_set(void)
 const char *config_options(struct work_options *options)
 {
 	static const char *const keys[] = {
-		"check", "content", "delta",  "pattern", "stride",
-		"hot",	 "burst",   "rate",   "seed",	 "stop",
-		"write", "wss",	    "phases",
+		"check",  "content", "delta", "dma",	"pattern",
+		"stride", "hot",     "burst", "rate",	"seed",
+		"stop",	  "write",   "wss",   "phases",
 	};
 	const char *bad = NULL;
 	char value[VALUE_BYTES];

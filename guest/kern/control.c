@@ -84,7 +84,8 @@ void control_lay_out(uint32_t nr_cpus, uint64_t entry_tsc)
 	area->log_offset = (uint32_t)(area->stall_offset + nr_cpus * stall);
 	area->beat_offset =
 		(uint32_t)(area->log_offset +
-			   ABI_ALIGN_PAGE(nr_cpus * sizeof(struct oracle_log)));
+			   ABI_ALIGN_PAGE((nr_cpus + ABI_MAX_DMA) *
+					  sizeof(struct oracle_log)));
 	for (i = 0; i < nr_cpus; i++) {
 		struct cpu *cpu = smp_cpu(i);
 

@@ -3,6 +3,7 @@
 #include "kern/epoch.h"
 
 #include "classify.h"
+#include "dev/dma_engine.h"
 #include "kern/console.h"
 #include "kern/control.h"
 #include "kern/ram.h"
@@ -20,6 +21,8 @@ static struct {
 	uint64_t start_tsc;
 	uint32_t number; /* of the last epoch */
 	bool stop_when_filled;
+	uint32_t nr_dma;
+	uint64_t dma_bytes_per_s;
 	uint32_t bad_events;
 } epoch;
 
@@ -44,6 +47,12 @@ static void job_stop(struct cpu *cpu)
 {
 	cpu->mode = CPU_IDLE;
 	cpu->vcpu->phase = ABI_VCPU_IDLE;
+}
+
+static void stop_all(void)
+{
+	smp_call_all(job_stop);
+	dma_stop();
 }
 
 static void job_zero(struct cpu *cpu)
@@ -81,7 +90,7 @@ static void set_oracle(const struct work_options *options, uint64_t nr_pages)
 	struct oracle o = {
 		.seed = options->seed,
 		.epoch = ++epoch.number,
-		.nr_vcpus = smp_nr_cpus(),
+		.nr_vcpus = smp_nr_cpus() + epoch.nr_dma,
 		.nr_orders = options->nr_phases ? options->nr_phases : 1,
 		.write = options->write,
 		.content = options->content,
@@ -148,8 +157,18 @@ static void publish(const struct work_options *options)
 		set_tempo(&c->tempo[i], &options->phase[i]);
 	c->epoch_tsc = 0;
 	c->check = options->check;
+	c->nr_dma = epoch.nr_dma;
 	control_write_ram(&map);
 	control_end_change();
+}
+
+static void clear_dma_counters(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < epoch.nr_dma; i++)
+		*work_line(&cpu_boot.cpu, smp_nr_cpus() + i) =
+			(struct abi_vcpu){ 0 };
 }
 
 static void job_fill(struct cpu *cpu)
@@ -173,7 +192,9 @@ void epoch_start(const struct work_options *options)
 {
 	uint64_t nr_pages = epoch_fit_pages(options);
 
-	smp_call_all(job_stop);
+	stop_all();
+	epoch.nr_dma = options->dma ? dma_open() : 0;
+	epoch.dma_bytes_per_s = options->dma_bytes_per_s;
 	release_pages(nr_pages);
 	if (epoch.used_pages < nr_pages)
 		epoch.used_pages = nr_pages;
@@ -181,6 +202,7 @@ void epoch_start(const struct work_options *options)
 	/* No reader is to take the last epoch's counters for this one's. */
 	control_set_state(ABI_STATE_FILLING);
 	publish(options);
+	clear_dma_counters();
 	tempo_prepare();
 	epoch.stop_when_filled = options->stop;
 	epoch.start_tsc = rdtsc();
@@ -219,6 +241,7 @@ static void epoch_filled(void)
 	} else {
 		control_set_state(ABI_STATE_RUNNING);
 		smp_call_all(job_run);
+		dma_start(epoch.nr_dma, epoch.dma_bytes_per_s, c->check);
 	}
 	console_print("event filled epoch=%u pages=%lu ms=%lu", c->epoch.epoch,
 		      c->epoch.nr_pages,
@@ -247,6 +270,7 @@ void epoch_poll(void)
 {
 	uint32_t i;
 
+	dma_poll();
 	if (control_area()->state == ABI_STATE_FILLING && all_filled())
 		epoch_filled();
 	for (i = 0; i < smp_nr_cpus(); i++)
@@ -255,7 +279,7 @@ void epoch_poll(void)
 
 uint64_t epoch_stop(void)
 {
-	smp_call_all(job_stop);
+	stop_all();
 	control_set_state(ABI_STATE_STOPPED);
 	return epoch_totals().steps;
 }
@@ -304,6 +328,8 @@ struct epoch_totals epoch_totals(void)
 		t.filled += v->filled;
 		t.bad += v->nr_bad;
 	}
+	for (i = 0; i < epoch.nr_dma; i++)
+		t.filled += work_line(&cpu_boot.cpu, smp_nr_cpus() + i)->filled;
 	return t;
 }
 
@@ -337,7 +363,8 @@ void epoch_bench(uint64_t ms, uint64_t *ret_stores_per_s, uint64_t *ret_pages)
 	uint64_t nr_pages = epoch.used_pages;
 	uint32_t i;
 
-	smp_call_all(job_stop);
+	stop_all();
+	epoch.nr_dma = 0;
 	options_init(&options);
 	if (!nr_pages)
 		nr_pages = epoch_fit_pages(&options);
@@ -354,6 +381,7 @@ void epoch_bench(uint64_t ms, uint64_t *ret_stores_per_s, uint64_t *ret_pages)
 	release_pages(0);
 	control_begin_change();
 	control_area()->epoch = (struct oracle){ 0 };
+	control_area()->nr_dma = 0;
 	control_write_ram(ram_account());
 	control_end_change();
 	control_set_state(ABI_STATE_READY);

@@ -2,6 +2,8 @@
 /* Commands of the console, as a table: one line in, one line out. */
 #include "kern/shell.h"
 
+#include "dev/dma_engine.h"
+#include "dev/queue_test.h"
 #include "hv/cycles.h"
 #include "kern/config.h"
 #include "kern/console.h"
@@ -66,6 +68,10 @@ static bool parse_options(char *words, struct work_options *options)
 	}
 	if (options->delta_bytes && options->write != ORACLE_WRITE_PAGE) {
 		console_print("error delta is for write=page");
+		return false;
+	}
+	if (options->dma && !dma_open()) {
+		console_print("error dma needs a DMA engine, there is none");
 		return false;
 	}
 	if (epoch_fit_pages(options))
@@ -322,8 +328,9 @@ static const struct {
 	void (*run)(char *words);
 } commands[] = {
 	{ "bench", cmd_bench },	      { "control", cmd_control },
-	{ "cycles", cycles_command }, { "help", cmd_help },
-	{ "poweroff", cmd_poweroff }, { "set", cmd_set },
+	{ "cycles", cycles_command }, { "dma", dma_command },
+	{ "help", cmd_help },	      { "poweroff", cmd_poweroff },
+	{ "queues", queues_command }, { "set", cmd_set },
 	{ "start", cmd_start },	      { "state", cmd_state },
 	{ "stats", cmd_stats },	      { "stop", cmd_stop },
 	{ "verify", cmd_verify },
@@ -332,13 +339,14 @@ static const struct {
 static void cmd_help(char *words)
 {
 	(void)words;
-	console_print("ok commands=help,start,stop,set,stats,verify,state,"
-		      "control,cycles,bench,poweroff start_keys="
-		      "pattern=sequential|random|strided|hotcold|burst,"
-		      "stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
-		      "rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"
-		      "content=zero|constant|text|random|r:N,wss,seed,check,"
-		      "stop,phases=KEY:VALUE[&...]/TIME[;...]");
+	console_print(
+		"ok commands=help,start,stop,set,stats,verify,state,"
+		"control,cycles,queues,dma,bench,poweroff start_keys="
+		"pattern=sequential|random|strided|hotcold|burst,"
+		"stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
+		"rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"
+		"content=zero|constant|text|random|r:N,wss,seed,check,dma=R,"
+		"stop,phases=KEY:VALUE[&...]/TIME[;...]");
 }
 
 static void run_line(char *line)

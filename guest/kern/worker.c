@@ -46,8 +46,9 @@ static uint64_t rate_share(const struct cpu *cpu)
 
 	if (t->nr_rates > 1)
 		return t->rate_bytes_per_s[cpu->index % t->nr_rates] << 8;
+	/* What the DMA engines write is theirs. */
 	return mul_div(t->rate_bytes_per_s[0] << 8, cpu->slice_pages,
-		       work.oracle.nr_pages);
+		       oracle_slice(&work.oracle, smp_nr_cpus()).first);
 }
 
 void worker_set_rate(struct cpu *cpu)
@@ -169,12 +170,35 @@ static void worker_run(struct cpu *cpu)
 		smp_wake_first();
 }
 
+void worker_turn(struct cpu *cpu, uint64_t max_steps)
+{
+	uint64_t now = rdtsc(), limit;
+
+	if (cpu->mode != CPU_RUN)
+		return;
+	if (cpu->change_tsc && now >= cpu->change_tsc)
+		tempo_look(cpu, now);
+	if (cpu->resting)
+		return;
+	if (cpu->vcpu->steps >= cpu->step_limit) {
+		if (now < cpu->quantum_end)
+			return;
+		worker_next_quantum(cpu, now);
+		cpu->vcpu->wait_until_tsc = now;
+	}
+	limit = cpu->step_limit;
+	if (limit - cpu->vcpu->steps > max_steps)
+		cpu->step_limit = cpu->vcpu->steps + max_steps;
+	cpu->attention = 0;
+	user_enter(work_run, cpu);
+	cpu->step_limit = limit;
+}
+
 static void worker_fill(struct cpu *cpu)
 {
 	cpu->vcpu->phase = ABI_VCPU_FILL;
 	arm(cpu, UINT64_MAX);
-	user_enter(work_fill, cpu);
-	if (cpu->vcpu->filled < cpu->slice_pages)
+	if (!user_enter(work_fill, cpu))
 		return;
 	cpu->mode = CPU_IDLE;
 	cpu->fill_done = 1;

@@ -86,6 +86,17 @@ static bool set_seed(struct work_options *o, const char *value)
 	return words_number(value, &o->seed);
 }
 
+static bool set_dma(struct work_options *o, const char *value)
+{
+	uint64_t rate;
+
+	if (!words_rate(value, &rate) || rate > 1ull << 44)
+		return false;
+	o->dma = true;
+	o->dma_bytes_per_s = rate;
+	return true;
+}
+
 static bool set_flag(bool *flag, const char *value)
 {
 	static const struct choice choices[] = {
@@ -116,9 +127,9 @@ static const struct {
 	bool (*set)(struct work_options *o, const char *value);
 } keys[] = {
 	{ "check", set_check }, { "content", set_content },
-	{ "delta", set_delta }, { "seed", set_seed },
-	{ "stop", set_stop },	{ "write", set_write },
-	{ "wss", set_wss },
+	{ "delta", set_delta }, { "dma", set_dma },
+	{ "seed", set_seed },	{ "stop", set_stop },
+	{ "write", set_write }, { "wss", set_wss },
 };
 
 void options_init(struct work_options *options)

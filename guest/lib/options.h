@@ -29,6 +29,8 @@ struct work_options {
 	uint32_t delta_bytes; /* 0 = all that `write` says */
 	uint64_t wss_bytes; /* 0 = half of RAM */
 	uint64_t seed;
+	bool dma; /* DMA engines work too, */
+	uint64_t dma_bytes_per_s; /* all of them so fast; 0 = unpaced */
 	bool check;
 	bool stop; /* stay stopped after the fill */
 };

@@ -5,23 +5,29 @@
 #include "lib/string.h"
 #include "work/page.h"
 #include "work/stall.h"
+#include "x86/smp.h"
 
 struct work work;
 
 uint64_t work_fill(void *arg)
 {
 	struct cpu *cpu = arg;
-	struct abi_vcpu *v = cpu->vcpu;
 	const struct oracle *o = &work.oracle;
+	uint32_t i;
 
-	while (v->filled < cpu->slice_pages && !cpu->attention) {
-		uint64_t gfn = oracle_gfn(o, cpu->slice_first + v->filled);
+	for (i = cpu->index; i < o->nr_vcpus; i += smp_nr_cpus()) {
+		struct oracle_slice s = oracle_slice(o, i);
+		struct abi_vcpu *v = work_line(cpu, i);
 
-		page_write(o, gfn, 0);
-		compiler_barrier();
-		v->filled++;
+		while (v->filled < s.nr_pages) {
+			if (cpu->attention)
+				return 0;
+			page_write(o, oracle_gfn(o, s.first + v->filled), 0);
+			compiler_barrier();
+			v->filled++;
+		}
 	}
-	return 0;
+	return 1;
 }
 
 uint64_t work_begin(void *arg)

@@ -28,6 +28,12 @@ struct work {
 
 extern struct work work;
 
+/* The counters of worker @worker: of the vCPUs, then of the DMA engines. */
+static inline struct abi_vcpu *work_line(const struct cpu *cpu, uint32_t worker)
+{
+	return cpu->vcpu - cpu->index + worker;
+}
+
 /* Page @index of `all`. */
 static inline uint64_t work_all_gfn(uint64_t index)
 {
@@ -43,7 +49,8 @@ static inline void *work_page(uint64_t gfn)
 	return (void *)(gfn << ABI_PAGE_SHIFT);
 }
 
-/* Fill the slice, from cpu->vcpu->filled on. */
+/* Fill the slice, from cpu->vcpu->filled on, and its share of the DMA engines'
+ * slices. Return: 1 when all is filled, else 0. */
 uint64_t work_fill(void *arg);
 
 /* Before the first step of an epoch: empty the stall log. */
@@ -54,8 +61,15 @@ enum work_result { WORK_PAUSED = 0, WORK_FOUND_BAD = 1 };
 /* Steps, until attention or cpu->step_limit. Return: enum work_result. */
 uint64_t work_run(void *arg);
 
-/* Check the slice: result[0] pages, result[1] bad ones. */
+/* Check what work_fill() filled: result[0] pages, result[1] bad ones. */
 uint64_t work_verify(void *arg);
+
+/* Log a page that a DMA engine found bad, in the first vCPU's log. @arg: */
+struct work_report {
+	struct cpu *cpu; /* the first */
+	uint64_t gfn, visit;
+};
+uint64_t work_report(void *arg);
 
 /* This vCPU's share of the pages to be zeroed. */
 uint64_t work_zero(void *arg);

@@ -29,7 +29,7 @@
 
 /* Interrupt vectors. The probe's is in a low class, so that a task priority
  * can hold it back while all others pass. */
-#define VECTOR_PROBE 0x41u
+#define VECTOR_PROBE 0x21u
 #define VECTOR_UART 0x90u
 #define VECTOR_TIMER 0xa0u
 #define VECTOR_WAKE 0xb0u

@@ -28,11 +28,16 @@ _Static_assert(offsetof(struct cpu, resume) == 0, "CPU_RESUME");
 _Static_assert(offsetof(struct cpu, user_stack) == 8, "CPU_USER_STACK");
 _Static_assert(offsetof(struct cpu, tss) == 16, "CPU_RSP0");
 
-static void set_gate(unsigned vector, uint64_t handler, uint64_t flags)
+static void set_gate(uint32_t vector, uint64_t handler, uint64_t flags)
 {
 	idt[vector].lo = (handler & 0xffff) | (uint64_t)SEL_CODE << 16 |
 			 flags << 32 | (handler >> 16 & 0xffff) << 48;
 	idt[vector].hi = handler >> 32;
+}
+
+void desc_set_interrupt(uint32_t vector, uint64_t handler)
+{
+	set_gate(vector, handler, GATE_INTERRUPT);
 }
 
 void desc_init(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One inline function per instruction. The only inline assembly of the guest.
+ * One inline function per instruction. The only inline assembly of the guest,
+ * but for VMX (insn_vmx.h).
  */
 #ifndef VMFERRY_GUEST_INSN_H
 #define VMFERRY_GUEST_INSN_H
@@ -28,6 +29,14 @@ static inline void outw(uint16_t port, uint16_t value)
 static inline void outl(uint16_t port, uint32_t value)
 {
 	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t value;
+
+	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
 }
 
 static inline uint64_t rdtsc(void)

@@ -3,6 +3,7 @@
 #include "x86/isr.h"
 
 #include "hv/probe.h"
+#include "kern/cold.h"
 #include "kern/console.h"
 #include "kern/panic.h"
 #include "kern/ticker.h"
@@ -35,7 +36,7 @@ void irq_timer(void)
 
 	apic_eoi();
 	/* Ring 3 is to come back: for a new phase, or for the ticker. */
-	if (cpu->change_tsc || (!cpu->index && ticker_waits()))
+	if (cpu->change_tsc || (!cpu->index && cold_is_open && ticker_waits()))
 		cpu->attention = 1;
 }
 

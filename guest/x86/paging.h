@@ -8,6 +8,10 @@
 /* RAM above this is out of reach. */
 #define PAGING_MAX_BYTES (16ull << 40)
 
+/* The tables that entry.asm starts with; of the last one, with pages of 1 GiB,
+ * nothing is in use. Others: x86/uncached.h. */
+extern uint64_t paging_pml4[], paging_pd[];
+
 /* Bytes of tables that paging_map_high() wants for a RAM top. */
 uint64_t paging_high_bytes(uint64_t ram_top);
 

@@ -87,5 +87,8 @@ int console_wait_event(struct console *c, const char *name, int timeout_ms,
 /* Value of word KEY=VALUE in @line as a number; false if absent or odd. */
 bool console_number(const struct console_line *line, const char *key,
 		    uint64_t *ret);
+/* The same with a decimal point: 0 up to 1e15. */
+bool console_real(const struct console_line *line, const char *key,
+		  double *ret);
 
 #endif

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "drive/console.h"
 #include "drive/cycles_internal.h"
 #include "drive/run.h"
 #include "drive/vm_kind.h"
@@ -28,15 +27,21 @@ static bool ends_guest(int rc)
 	       rc == -EPIPE || rc == -ECONNRESET;
 }
 
-/* "... skip=WHY": to the end of the line. */
-static bool take_skip(const struct console_line *line, struct cycles_probe *p)
+const char *cycles_skip(const struct console_line *line)
 {
 	const char *why = strstr(line->text, " skip=");
+
+	return why ? why + 6 : NULL;
+}
+
+static bool take_skip(const struct console_line *line, struct cycles_probe *p)
+{
+	const char *why = cycles_skip(line);
 
 	if (!why)
 		return false;
 	if (!p->nr_ticks)
-		snprintf(p->skipped, sizeof(p->skipped), "%.159s", why + 6);
+		snprintf(p->skipped, sizeof(p->skipped), "%.159s", why);
 	return true;
 }
 
@@ -74,25 +79,39 @@ static int take_ticks(const struct drive_vm *vm,
 	return 0;
 }
 
-/* One turn of one probe. Return: as console_command(). */
-static int take_turn(const struct cycles_settings *set, struct drive_vm *vm,
-		     struct cycles_probe *p, bool *ret_done, struct error *err)
+int cycles_take(const struct cycles_settings *set, struct drive_vm *vm,
+		const char *command, struct cycles_probe *p, bool *ret_done,
+		struct console_line *ret_line, struct error *err)
 {
-	uint64_t left = set->rounds - p->nr_ticks, begin = clock_now_ns();
-	uint64_t rounds = left < TURN_ROUNDS ? left : TURN_ROUNDS;
+	uint64_t begin = clock_now_ns();
 	struct console_line line;
 	int rc = console_command(vm->console,
 				 (int)(set->watchdog_ns / NSEC_PER_MSEC), &line,
-				 err, "cycles probe=%s ring=%u rounds=%" PRIu64,
-				 p->name, p->ring, rounds);
+				 err, "%s", command);
 
 	if (rc)
 		return rc;
 	*ret_done = take_skip(&line, p);
 	if (!*ret_done)
 		rc = take_ticks(vm, &line, p, err);
+	if (ret_line)
+		*ret_line = line;
 	p->spent_ns += clock_now_ns() - begin;
 	return rc;
+}
+
+/* One turn of one probe. Return: as console_command(). */
+static int take_turn(const struct cycles_settings *set, struct drive_vm *vm,
+		     struct cycles_probe *p, bool *ret_done, struct error *err)
+{
+	uint64_t left = set->rounds - p->nr_ticks;
+	uint64_t rounds = left < TURN_ROUNDS ? left : TURN_ROUNDS;
+	char command[96];
+
+	snprintf(command, sizeof(command),
+		 "cycles probe=%s ring=%u rounds=%" PRIu64, p->name, p->ring,
+		 rounds);
+	return cycles_take(set, vm, command, p, ret_done, NULL, err);
 }
 
 static bool is_known(const struct cycles_settings *set,
@@ -202,6 +221,8 @@ int cycles_run(const struct cycles_settings *set, struct cycles_boot *out,
 		rc = cycles_list(set, &vm, out, err);
 	if (!rc)
 		rc = run_turns(set, &vm, out, err);
+	if (!rc && set->nested && !(set->pending && set->pending()))
+		rc = cycles_nested_run(set, &vm, &out->nested, err);
 	drive_vm_tell_child(&set->vm, 0);
 	drive_vm_stop(&vm);
 	return rc;
@@ -209,9 +230,12 @@ int cycles_run(const struct cycles_settings *set, struct cycles_boot *out,
 
 void cycles_boot_exit(struct cycles_boot *out)
 {
-	unsigned int i;
+	unsigned int i, k;
 
 	for (i = 0; i < out->nr; i++)
 		free(out->probe[i].ticks);
-	out->nr = 0;
+	for (i = 0; i < out->nested.nr; i++)
+		for (k = 0; k < out->nested.variant[i].nr; k++)
+			free(out->nested.variant[i].probe[k].ticks);
+	out->nr = out->nested.nr = 0;
 }

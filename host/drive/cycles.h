@@ -18,6 +18,9 @@
 #define CYCLES_MAX_PINS 64u
 #define CYCLES_MAX_ROUNDS 20000u
 
+#define CYCLES_MAX_VARIANTS 24u
+#define CYCLES_MAX_INNER 12u
+
 struct cycles_settings {
 	struct drive_vm_params vm;
 	/* Names, or their beginnings with '*'; none = all. */
@@ -29,6 +32,11 @@ struct cycles_settings {
 	uint64_t watchdog_ns; /* of one answer */
 	/* Host CPUs: vCPU i runs on pin[i % nr_pins] only; 0 = anywhere. */
 	unsigned int pin[CYCLES_MAX_PINS], nr_pins;
+	/* Also in a guest of the guest, with these variants of nested
+	 * virtualization; none = all. */
+	bool nested;
+	const char *const *variant;
+	unsigned int nr_variants;
 	/* May be NULL: before each probe's turn. */
 	void (*progress)(void *ctx, const char *probe, unsigned int ring);
 	void *progress_ctx;
@@ -47,6 +55,29 @@ struct cycles_probe {
 	struct cycles_stats stats;
 };
 
+enum cycles_proof { CYCLES_NOT_TRIED, CYCLES_PROVED, CYCLES_DISPROVED };
+
+/* One way to run a guest of the guest. */
+struct cycles_variant {
+	char name[CYCLES_NAME_BYTES];
+	char skipped[160]; /* why it cannot be had here; "" = it can */
+	enum cycles_proof proof; /* that it has its effect */
+	char why[160]; /* of CYCLES_DISPROVED */
+	/* KVM's own count of a vCPU's exits for each exit of L2 to L1, by
+	 * cpuid; NAN = not known. */
+	double l0_exits;
+	unsigned int nr;
+	struct cycles_probe probe[CYCLES_MAX_INNER];
+	double l1_exits[CYCLES_MAX_INNER]; /* for each round */
+};
+
+struct cycles_nested {
+	char backend[16]; /* "vmx", "svm"; "" = none */
+	char missing[160]; /* why there is none */
+	unsigned int nr;
+	struct cycles_variant variant[CYCLES_MAX_VARIANTS];
+};
+
 struct cycles_boot {
 	char vmm_version[128];
 	double ready_ms; /* of the first boot */
@@ -55,6 +86,7 @@ struct cycles_boot {
 	unsigned int nr_pinned; /* vCPU threads that are bound */
 	unsigned int nr;
 	struct cycles_probe probe[CYCLES_MAX_PROBES];
+	struct cycles_nested nested;
 };
 
 /**

@@ -43,6 +43,9 @@ static int check_header(const struct abi_control *c, uint64_t bytes,
 	if (!c->nr_vcpus || c->nr_vcpus > ABI_MAX_VCPUS)
 		return error_set(err, -EPROTO, "the guest claims %u vCPUs",
 				 c->nr_vcpus);
+	if (c->nr_dma > ABI_MAX_DMA || guest_view_workers(c) > ABI_MAX_VCPUS)
+		return error_set(err, -EPROTO,
+				 "the guest claims %u DMA engines", c->nr_dma);
 	if (c->tsc_hz < TSC_HZ_MIN || c->tsc_hz > TSC_HZ_MAX)
 		return error_set(err, -EPROTO,
 				 "the guest claims a TSC of %llu Hz",
@@ -62,13 +65,13 @@ static int check_parts(const struct abi_control *c, struct error *err)
 	const struct part part[] = {
 		{ "header", 0, sizeof(*c) },
 		{ "counters", c->vcpu_offset,
-		  (uint64_t)c->nr_vcpus * sizeof(struct abi_vcpu) },
+		  (uint64_t)guest_view_workers(c) * sizeof(struct abi_vcpu) },
 		{ "bad logs", c->bad_offset,
 		  (uint64_t)c->nr_vcpus * sizeof(struct abi_bad_log) },
 		{ "stall logs", c->stall_offset,
 		  (uint64_t)c->nr_vcpus * sizeof(struct abi_stall) },
 		{ "logs of orders", c->log_offset,
-		  (uint64_t)c->nr_vcpus * sizeof(struct oracle_log) },
+		  (uint64_t)guest_view_workers(c) * sizeof(struct oracle_log) },
 		{ "heartbeat", c->beat_offset, sizeof(struct abi_beat_log) },
 		{ "device queues", c->queue_offset, 0 },
 		{ "DMA counters", c->dma_offset, 0 },
@@ -107,10 +110,11 @@ static int check_epoch(struct guest_view *view, struct error *err)
 	if (!oracle_valid(o))
 		return error_set(err, -EPROTO,
 				 "the guest's epoch has a field out of range");
-	if (o->nr_vcpus > view->control.nr_vcpus)
+	if (o->nr_vcpus > guest_view_workers(&view->control))
 		return error_set(err, -EPROTO,
 				 "the guest's epoch has %u vCPUs, the guest %u",
-				 o->nr_vcpus, view->control.nr_vcpus);
+				 o->nr_vcpus,
+				 guest_view_workers(&view->control));
 	return 0;
 }
 
@@ -118,7 +122,7 @@ static int check_counters(const struct guest_view *view, struct error *err)
 {
 	uint32_t i;
 
-	for (i = 0; i < view->control.nr_vcpus; i++) {
+	for (i = 0; i < guest_view_workers(&view->control); i++) {
 		const struct abi_vcpu *v = &view->vcpu[i];
 
 		if (v->steps >> ORACLE_VISIT_BITS)
@@ -246,7 +250,7 @@ static int check_view(struct guest_view *view, struct error *err)
 	int r;
 
 	memcpy(view->vcpu, area + c->vcpu_offset,
-	       c->nr_vcpus * sizeof(view->vcpu[0]));
+	       guest_view_workers(c) * sizeof(view->vcpu[0]));
 	view->bad = (const void *)(area + c->bad_offset);
 	view->stall = (const void *)(area + c->stall_offset);
 	view->log = (const void *)(area + c->log_offset);

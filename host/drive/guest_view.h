@@ -21,10 +21,11 @@ struct guest_view {
 	uint64_t bytes;
 	bool has_epoch; /* false: control.epoch is all zero */
 	struct abi_control control;
+	/* [guest_view_workers()]: the DMA engines' behind the vCPUs' */
 	struct abi_vcpu vcpu[ABI_MAX_VCPUS];
 	const struct abi_bad_log *bad; /* [control.nr_vcpus] */
 	const struct abi_stall *stall; /* [control.nr_vcpus] */
-	const struct oracle_log *log; /* [control.nr_vcpus] */
+	const struct oracle_log *log; /* [guest_view_workers()] */
 	void *area; /* ours: what the three above point into */
 };
 
@@ -47,6 +48,12 @@ struct guest_view {
 int guest_view_read(const struct ram *ram, uint64_t gpa, uint64_t bytes,
 		    struct guest_view *ret_view, struct error *err);
 void guest_view_exit(struct guest_view *view);
+
+/* vCPUs and DMA engines: whoever may have steps. */
+static inline uint32_t guest_view_workers(const struct abi_control *c)
+{
+	return c->nr_vcpus + c->nr_dma;
+}
 
 /* Steps of all vCPUs in this epoch. */
 uint64_t guest_view_steps(const struct guest_view *view);

@@ -28,6 +28,9 @@ static int warm_up(struct run *r, struct error *err)
 
 	run_stage(r, "warm-up");
 	run_look_at_memory(&r->source, &r->out->source_memory);
+	rc = run_check_queues(r, &r->source, &r->out->queues[0], err);
+	if (rc)
+		return rc;
 	run_mark(r, &r->source, &r->source_count, &r->warm);
 	rc = run_time_begin(r, err);
 	if (!rc)
@@ -143,6 +146,8 @@ static int after_success(struct run *r, struct error *err)
 	run_stage(r, "verify");
 	if (!rc && !r->out->state_unseen)
 		rc = run_check_state(r, &r->target, err);
+	if (!rc)
+		rc = run_check_queues(r, &r->target, &r->out->queues[1], err);
 	/* With a hop to come the workload must not stop. */
 	if (!rc && !r->last)
 		rc = run_check_running(r, &r->target, &r->out->integrity, err);

@@ -75,7 +75,7 @@ struct run_settings {
 	struct workload workload;
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
-	const char *commit; /* of struct drive_vm_params */
+	const char *devices, *commit; /* of struct drive_vm_params */
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;
 	struct run_send send;
@@ -147,6 +147,13 @@ struct run_prealloc {
 	char failure[400]; /* "" = none */
 };
 
+/* The devices' queues, each kicked once by the guest: what it found. */
+struct run_queues {
+	uint64_t devices, queues; /* 0 = there are none, or it was not asked */
+	uint64_t kicks, lost, wrong, doubled;
+	double min_us, p50_us, p99_us, max_us; /* kick to interrupt */
+};
+
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
@@ -181,6 +188,7 @@ struct run_sample {
 	int two_runners; /* 1 = both ran at once: the worst there is */
 	struct run_integrity integrity;
 	struct run_survivor source;
+	struct run_queues queues[2]; /* before it, and after */
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */

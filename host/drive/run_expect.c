@@ -32,12 +32,15 @@ int run_expect_learn(struct run *r, struct error *err)
 
 void run_expect_final(struct run *r)
 {
+	struct counters all = r->source_count;
 	struct abi_vcpu vcpu[ABI_MAX_VCPUS];
 	unsigned int i;
 
-	if (counters_read(&r->source_count, vcpu))
+	/* The DMA engines' lie behind the vCPUs'. */
+	all.nr_vcpus += r->expected.nr_dma;
+	if (counters_read(&all, vcpu))
 		return;
-	for (i = 0; i < r->source_count.nr_vcpus; i++)
+	for (i = 0; i < all.nr_vcpus; i++)
 		r->final_steps[i] = vcpu[i].steps;
 }
 
@@ -46,6 +49,8 @@ static const char *differing_part(const struct abi_control *a,
 {
 	if (a->nr_vcpus != b->nr_vcpus)
 		return "number of vCPUs";
+	if (a->nr_dma != b->nr_dma)
+		return "number of DMA engines";
 	if (memcmp(&a->epoch, &b->epoch, sizeof(a->epoch)))
 		return "epoch";
 	if (a->check != b->check ||
@@ -72,16 +77,19 @@ void run_expect_check(struct run *r, const struct guest_view *view, bool frozen,
 			 part);
 		return;
 	}
-	for (i = 0; i < view->control.nr_vcpus; i++) {
+	for (i = 0; i < guest_view_workers(&view->control); i++) {
 		uint64_t steps = view->vcpu[i].steps;
+		bool dma = i >= view->control.nr_vcpus;
 
 		if (steps >= r->final_steps[i] &&
 		    (!frozen || steps == r->final_steps[i]))
 			continue;
 		snprintf(in->contradiction, sizeof(in->contradiction),
-			 "vCPU %u counts %llu steps where the source ended "
+			 "%s %u counts %llu steps where the source ended "
 			 "with %llu",
-			 i, (unsigned long long)steps,
+			 dma ? "DMA engine" : "vCPU",
+			 dma ? i - view->control.nr_vcpus : i,
+			 (unsigned long long)steps,
 			 (unsigned long long)r->final_steps[i]);
 		return;
 	}

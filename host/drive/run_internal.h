@@ -133,6 +133,9 @@ int run_check_running(struct run *r, struct drive_vm *vm,
 /* As run_check_frozen(), its guest's workload stopped first. */
 int run_check_after(struct run *r, struct drive_vm *vm,
 		    struct run_integrity *integrity, struct error *err);
+/* run_queues.c: kicks each queue of the devices, if there are any. */
+int run_check_queues(struct run *r, struct drive_vm *vm, struct run_queues *ret,
+		     struct error *err);
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);
 /* Damage the paused target. */
 int run_sabotage(struct run *r, struct error *err);

@@ -31,14 +31,18 @@
 
 static int look(const struct run *r, uint64_t begin_ns, struct dirty_look *ret)
 {
+	struct counters all = r->source_count;
 	struct abi_vcpu vcpu[ABI_MAX_VCPUS];
-	int rc = counters_read(&r->source_count, vcpu);
 	unsigned int i;
+	int rc;
 
+	/* DMA engines dirty memory, too. */
+	all.nr_vcpus += r->expected.nr_dma;
+	rc = counters_read(&all, vcpu);
 	if (rc)
 		return rc;
 	ret->second = (double)(clock_now_ns() - begin_ns) / 1e9;
-	for (i = 0; i < r->source_count.nr_vcpus; i++)
+	for (i = 0; i < all.nr_vcpus; i++)
 		ret->steps[i] = vcpu[i].steps;
 	return 0;
 }

@@ -69,9 +69,21 @@ static bool is_clean(const struct run_integrity *in)
 		in->coverage_pct + in->unseen_pct > 99.999999);
 }
 
+/* As many as before, and each kick came through once. */
+static bool queues_work(const struct run_sample *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (o->queues[i].lost || o->queues[i].wrong ||
+		    o->queues[i].doubled)
+			return false;
+	return o->queues[0].queues == o->queues[1].queues;
+}
+
 bool run_sample_clean(const struct run_sample *o)
 {
-	return o->completed && !o->guest_lost && !o->two_runners &&
-	       is_clean(&o->integrity) &&
+	return queues_work(o) && o->completed && !o->guest_lost &&
+	       !o->two_runners && is_clean(&o->integrity) &&
 	       (o->state_compared || o->state_unseen) && !o->state_differing;
 }

@@ -62,9 +62,12 @@ struct drive_vm_params {
 	 * built-in guest. */
 	const char *kernel;
 	const char *incoming; /* address to wait at, or NULL: boot */
+	const char *devices; /* mini: --devices of vmferry vmm; NULL = none */
 	const char *commit; /* mini: --commit of vmferry vmm; NULL = default */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */
+	bool hyperv; /* mini: Hyper-V's interface, served by KVM */
+	bool nested; /* mini: the guest can virtualize, or it does not start */
 	/* Told of the process as soon as there is one, and with 0 when it is
 	 * gone before drive_vm_start() has returned; may be NULL. */
 	void (*child)(void *ctx, unsigned int slot, pid_t pid);

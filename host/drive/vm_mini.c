@@ -45,10 +45,16 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		drive_args_add(a, "--kernel=%s", p->kernel);
 	if (p->incoming)
 		drive_args_add(a, "--incoming=%s", p->incoming);
+	if (p->devices)
+		drive_args_add(a, "--devices=%s", p->devices);
 	if (p->commit)
 		drive_args_add(a, "--commit=%s", p->commit);
 	if (p->die_at)
 		drive_args_add(a, "--die-at=%s", p->die_at);
+	if (p->hyperv)
+		drive_args_add(a, "--hyperv=kvm");
+	if (p->nested)
+		drive_args_add(a, "--nested=on");
 	if (p->paused)
 		drive_args_add(a, "--paused");
 }

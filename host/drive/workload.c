@@ -97,6 +97,20 @@ static int set_seed(struct workload *w, const char *v, struct error *err)
 	return 0;
 }
 
+static int set_dma(struct workload *w, const char *v, struct error *err)
+{
+	/* The guest's own limit, as for the vCPUs' rate. */
+	if (units_parse_rate(v, &w->dma_bytes_per_s) ||
+	    w->dma_bytes_per_s > 1ull << 44)
+		return error_set(err, -EINVAL,
+				 "workload: dma takes a rate such as 50M or "
+				 "2000p (pages), 0 = as fast as possible, not "
+				 "'%s'",
+				 v);
+	w->dma = true;
+	return 0;
+}
+
 static int set_check(struct workload *w, const char *v, struct error *err)
 {
 	if (strcmp(v, "on") && strcmp(v, "off"))
@@ -113,7 +127,8 @@ static const struct {
 } keys[] = {
 	{ "write", set_write }, { "content", set_content },
 	{ "delta", set_delta }, { "wss", set_wss },
-	{ "seed", set_seed },	{ "check", set_check },
+	{ "seed", set_seed },	{ "dma", set_dma },
+	{ "check", set_check },
 };
 
 /* What stands between the words of a line, and is looked at in the end. */
@@ -145,7 +160,7 @@ static int set_key(struct workload *w, struct said *said, const char *key,
 		err, -EINVAL,
 		"workload: unknown key '%s'; there are pattern, "
 		"stride, hot, burst, rate, write, delta, content, wss, "
-		"seed, check, phases",
+		"seed, dma, check, phases",
 		key);
 }
 
@@ -273,7 +288,7 @@ const char *workload_phases(const struct workload *w, char *line)
 
 const char *workload_words(const struct workload *w, char *line)
 {
-	char base[256], delta[32] = "", wss[32] = "";
+	char base[256], delta[32] = "", wss[32] = "", dma[32] = "";
 	size_t n;
 
 	workload_phase_words(&w->base, '=', ' ', base, sizeof(base));
@@ -282,11 +297,13 @@ const char *workload_words(const struct workload *w, char *line)
 			 w->delta_bytes);
 	if (w->wss_bytes)
 		snprintf(wss, sizeof(wss), " wss=%" PRIu64, w->wss_bytes);
+	if (w->dma)
+		snprintf(dma, sizeof(dma), " dma=%" PRIu64, w->dma_bytes_per_s);
 	n = (size_t)snprintf(
 		line, WORKLOAD_LINE_BYTES,
-		"write=%s%s content=%s seed=%" PRIu64 " check=%s%s %s%s",
+		"write=%s%s content=%s seed=%" PRIu64 " check=%s%s%s %s%s",
 		w->write, delta, w->content, w->seed, w->check ? "on" : "off",
-		wss, base, w->nr_phases ? " phases=" : "");
+		wss, dma, base, w->nr_phases ? " phases=" : "");
 	if (w->nr_phases)
 		phases_text(w, line + n, WORKLOAD_LINE_BYTES - n);
 	return line;

@@ -37,6 +37,8 @@ struct workload {
 	uint64_t delta_bytes; /* 0 = all that `write` says */
 	uint64_t wss_bytes; /* 0 = half of RAM, by the guest */
 	uint64_t seed;
+	bool dma; /* the machine's DMA engines work too, */
+	uint64_t dma_bytes_per_s; /* all of them so fast; 0 = unpaced */
 	bool check;
 };
 

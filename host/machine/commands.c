@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "migrate/migrate.h"
+#include "vmm/stats.h"
 
 static int do_query_status(void *ctx, struct qmp_call *call, json_t *args,
 			   json_t **ret_value, struct qmp_error *err)
@@ -214,6 +215,26 @@ static int do_query_capabilities(void *ctx, struct qmp_call *call, json_t *args,
 	return 0;
 }
 
+/* KVM's counters, for each vCPU; null where it gives none. */
+static int do_query_stats(void *ctx, struct qmp_call *call, json_t *args,
+			  json_t **ret_value, struct qmp_error *err)
+{
+	struct machine *m = ctx;
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < vm_nr_vcpus(m->vm); i++) {
+		uint64_t exits;
+		json_t *n = vm_stat(m->vm, i, "exits", &exits)
+				    ? json_null()
+				    : json_integer((json_int_t)exits);
+
+		json_array_append_new(list, json_pack("{s:o}", "exits", n));
+	}
+	*ret_value = list;
+	return 0;
+}
+
 static int set_skip(struct machine *m, json_t *skip, struct qmp_error *err)
 {
 	json_int_t count, seed;
@@ -236,6 +257,7 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 	json_t *bandwidth = json_object_get(args, "max-bandwidth");
 	json_t *downtime = json_object_get(args, "downtime-limit");
 	json_t *skip = json_object_get(args, "x-sabotage-skip-dirty");
+	json_t *drop = json_object_get(args, "x-sabotage-drop-nested-state");
 	json_t *channels = json_object_get(args, "multifd-channels");
 	json_t *send = json_object_get(args, "x-send");
 	const char *mode = json_string_value(json_object_get(args, "mode"));
@@ -270,6 +292,8 @@ static int do_set_parameters(void *ctx, struct qmp_call *call, json_t *args,
 		rc = compression_set(m, args, err);
 	if (!rc && skip)
 		rc = set_skip(m, skip, err);
+	if (drop)
+		m->migration.drop_nested = json_is_true(drop);
 	if (!rc && send)
 		rc = machine_set_send(m, send, err);
 	if (!rc && bandwidth)
@@ -328,6 +352,7 @@ static const struct qmp_arg parameter_args[] = {
 	{ "x-compress-batch", QMP_ARG_INT, true },
 	{ "x-compress-codec", QMP_ARG_STRING, true },
 	{ "x-compress-engine", QMP_ARG_STRING, true },
+	{ "x-sabotage-drop-nested-state", QMP_ARG_BOOL, true },
 	{ "x-sabotage-skip-dirty", QMP_ARG_OBJECT, true },
 	{ "x-send", QMP_ARG_OBJECT, true },
 	{ NULL, 0, false },
@@ -349,5 +374,6 @@ const struct qmp_command machine_commands[] = {
 	{ "stop", do_stop, NULL },
 	{ "x-query-clock", do_query_clock, NULL },
 	{ "x-query-memory", do_query_memory, NULL },
+	{ "x-query-stats", do_query_stats, NULL },
 	{ NULL, NULL, NULL },
 };

@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "machine/bench_device.h"
 #include "vmm/bare_calls.h"
 #include "vmm/device.h"
 #include "vmm/map_stats.h"
@@ -16,12 +15,13 @@
 
 #define SETTLE_NS (20 * NSEC_PER_MSEC)
 #define CODE_GPA 0x100000ull
+#define TALLY_GPA 0x200000ull
+#define TALLIES_BYTES (ABI_QUEUES_MAX * sizeof(struct abi_queue_tally))
 
 struct devload {
 	struct vm *vm;
 	bool running;
-	unsigned int nr_queues;
-	struct buf state[DEVLOAD_MAX_DEVICES];
+	struct buf state[ABI_QUEUES_MAX_DEVICES];
 	struct bare_calls *bare;
 	unsigned int nr_bells;
 };
@@ -48,15 +48,13 @@ static int make_devices(struct devload *l, const struct devload_config *c,
 	int rc = 0;
 
 	memmap_begin(vm_map(l->vm));
-	for (i = 0; !rc && i < c->nr_devices; i++) {
-		l->nr_queues += c->nr_queues[i];
-		rc = bench_device_add(l->vm, c->nr_queues[i]);
-		if (!rc)
-			rc = bench_device_start(vm_device(l->vm, i));
-	}
+	rc = queues_add(l->vm, &c->devices);
+	for (i = 0; !rc && i < c->devices.nr; i++)
+		rc = queues_start(vm_device(l->vm, i),
+				  TALLY_GPA + i * TALLIES_BYTES);
 	if (memmap_commit(vm_map(l->vm)) && !rc)
 		rc = -EIO;
-	for (i = 0; !rc && i < c->nr_devices; i++) {
+	for (i = 0; !rc && i < c->devices.nr; i++) {
 		struct device *d = vm_device(l->vm, i);
 
 		rc = d->ops->save(d, &l->state[i]);
@@ -118,7 +116,7 @@ void devload_destroy(struct devload *load)
 		return;
 	vm_destroy(load->vm);
 	bare_calls_free(load->bare);
-	for (i = 0; i < DEVLOAD_MAX_DEVICES; i++)
+	for (i = 0; i < ABI_QUEUES_MAX_DEVICES; i++)
 		buf_exit(&load->state[i]);
 	free(load);
 }
@@ -216,9 +214,4 @@ int devload_bare(struct devload *load, struct devload_sample *ret_sample,
 	if (!rc)
 		*ret_sample = s;
 	return rc;
-}
-
-unsigned int devload_nr_queues(const struct devload *load)
-{
-	return load->nr_queues;
 }

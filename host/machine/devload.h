@@ -13,18 +13,15 @@
 
 #include "base/error.h"
 #include "vmm/kvm_calls.h"
+#include "vmm/queue_devices.h"
 #include "vmm/vm.h"
-
-#define DEVLOAD_MAX_DEVICES 62u
-#define DEVLOAD_MAX_QUEUES 64u /* of a device */
 
 struct devload_config {
 	unsigned int nr_vcpus;
 	/* vCPU 0 spins meanwhile (the others wait for their INIT); otherwise
 	 * all are paused, as they are on the target of a migration. */
 	bool running;
-	unsigned int nr_devices;
-	uint8_t nr_queues[DEVLOAD_MAX_DEVICES];
+	struct queues_list devices;
 };
 
 /* One load. */
@@ -51,7 +48,5 @@ int devload_run(struct devload *load, enum vm_commit commit,
 /* The bare calls that the load needs: load_ns, kvm. */
 int devload_bare(struct devload *load, struct devload_sample *ret_sample,
 		 struct error *err);
-/* Total over the devices. */
-unsigned int devload_nr_queues(const struct devload *load);
 
 #endif

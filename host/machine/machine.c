@@ -234,6 +234,20 @@ static int bad_address(int rc)
 	}
 }
 
+static int add_devices(struct machine *m, struct error *err)
+{
+	int rc = queues_add(m->vm, &m->params->devices);
+
+	if (rc == -EMFILE)
+		return error_set(err, -EOPNOTSUPP,
+				 "--devices need two descriptors a queue, %u "
+				 "in all: more than `ulimit -Hn` allows",
+				 2 * queues_list_total(&m->params->devices));
+	return rc ? error_set(err, rc, "cannot make the devices: %s",
+			      strerror(-rc))
+		  : 0;
+}
+
 static int make(struct machine *m, struct error *err)
 {
 	const struct machine_params *p = m->params;
@@ -246,6 +260,8 @@ static int make(struct machine *m, struct error *err)
 		.awaited = p->handover,
 		.unreserved = p->unreserved,
 		.commit = p->commit,
+		.nested = p->nested,
+		.hyperv = p->hyperv,
 		.dirty_ring_entries = p->dirty_ring ? VM_MAX_RING_ENTRIES : 0,
 		.control_bytes = abi_control_bytes(p->nr_vcpus),
 		.events = &events,
@@ -259,6 +275,8 @@ static int make(struct machine *m, struct error *err)
 	if (rc)
 		return error_set(err, rc, "cannot start: %s", strerror(-rc));
 	rc = vm_create(&params, &m->vm, err);
+	if (!rc)
+		rc = add_devices(m, err);
 	if (!rc && p->prealloc && !p->handover)
 		rc = machine_prealloc(m, err);
 	if (!rc)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "prealloc/prealloc.h"
 #include "vmm/guestmem.h"
+#include "vmm/queue_devices.h"
 #include "vmm/vm.h"
 
 struct machine_params {
@@ -30,6 +31,9 @@ struct machine_params {
 	bool unreserved;
 	bool handover; /* incoming: RAM comes by descriptor */
 	enum vm_commit commit; /* while devices' states are loaded */
+	struct queues_list devices; /* net and blk, in this order */
+	enum vm_hyperv hyperv;
+	enum vm_nested nested; /* may the guest be a hypervisor? */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */
 	const char *kernel; /* a PVH ELF file; NULL = the built-in guest */

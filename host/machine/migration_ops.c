@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "vmm/device.h"
 #include "vmm/dirty.h"
+#include "vmm/nested.h"
 #include "vmm/state.h"
 
 /* Before the machine's own state: what only this layer knows. */
@@ -129,25 +130,33 @@ static int op_save_state(void *vm, struct buf *state)
 	struct error err = { "" };
 	int rc = buf_append(state, &head, sizeof(head));
 
+	vm_drop_nested(m->vm, m->migration.drop_nested);
 	if (!rc)
 		rc = vm_state_save(m->vm, state, &err);
 	migration_blame(m, &err);
 	return rc;
 }
 
-static int load_state(struct machine *m, const uint8_t *state, size_t bytes,
-		      struct error *err)
+int machine_state_head(struct reader *r, bool *ret_ran, struct error *err)
 {
-	struct reader r = { state, bytes };
 	struct head head;
 
-	if (reader_get(&r, &head, sizeof(head)) || head.magic != HEAD_MAGIC ||
+	if (reader_get(r, &head, sizeof(head)) || head.magic != HEAD_MAGIC ||
 	    head.version != HEAD_VERSION || head.running > 1 || head.reserved)
 		return error_set(err, -EPROTO,
 				 "the state is not a machine's of version %u",
 				 HEAD_VERSION);
-	m->source_ran = head.running;
-	return vm_state_load(m->vm, r.at, r.left, err);
+	*ret_ran = head.running;
+	return 0;
+}
+
+static int load_state(struct machine *m, const uint8_t *state, size_t bytes,
+		      struct error *err)
+{
+	struct reader r = { state, bytes };
+	int rc = machine_state_head(&r, &m->source_ran, err);
+
+	return rc ? rc : vm_state_load(m->vm, r.at, r.left, err);
 }
 
 static int op_load_state(void *vm, const uint8_t *state, size_t bytes)

@@ -76,6 +76,7 @@ static json_t *moments(const struct migrate_stats *s)
 		{ "pause-begin-ns", s->pause_begin_ns },
 		{ "paused-ns", s->paused_ns },
 		{ "final-ram-ns", s->final_ram_ns },
+		{ "devices-ns", s->devices_ns },
 		{ "state-saved-ns", s->state_saved_ns },
 		{ "state-loaded-ns", s->state_loaded_ns },
 		{ "go-ns", s->go_ns },
@@ -110,6 +111,8 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	set(own, "channels", number(s->nr_channels));
 	set(own, "wire-bytes", number(s->wire_bytes));
 	set(own, "state-bytes", number(s->state_bytes));
+	set(own, "device-bytes", number(s->device_bytes));
+	set(own, "device-final-bytes", number(s->device_final_bytes));
 	set(own, "setup-ns", number(s->setup_ns));
 	set(own, "total-ns", number(s->total_ns));
 	set(own, "downtime-ns", number(s->downtime_ns));

@@ -39,6 +39,7 @@ struct migration {
 	struct migrate_compress how; /* that way */
 	unsigned int decompress_threads; /* as a target */
 	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
+	bool drop_nested; /* x-sabotage-drop-nested-state */
 
 	/* The one that runs, or ran last. */
 	bool used, outgoing;
@@ -161,6 +162,9 @@ void machine_drop_memory(struct machine *m);
 
 /* migration_ops.c; @vm is the struct machine. */
 extern const struct migrate_vm_ops migration_ops;
+/* What this layer puts before the state of vmm/state.h: goes past it. */
+struct reader;
+int machine_state_head(struct reader *r, bool *ret_ran, struct error *err);
 
 /* migration_channels.c: what the engine's thread migrates over. */
 /* The first channel, unless a cancel came first. */

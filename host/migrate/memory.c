@@ -96,6 +96,23 @@ uint64_t memory_count(const struct memory *m)
 	return nr;
 }
 
+uint64_t memory_runs(const struct memory *m)
+{
+	uint64_t runs = 0, before = 0, word;
+	unsigned int i;
+	size_t k;
+
+	for (i = 0; i < m->nr_regions; i++, before = 0) {
+		for (k = 0; k < BITMAP_WORDS(memory_pages(m, i)); k++) {
+			word = m->bitmap[i][k];
+			runs += (uint64_t)__builtin_popcountll(
+				word & ~(word << 1 | before >> 63));
+			before = word;
+		}
+	}
+	return runs;
+}
+
 void memory_describe(const struct memory *m, struct wire_hello *ret_hello)
 {
 	unsigned int i;

@@ -24,6 +24,8 @@ void memory_set_all(struct memory *m);
 void memory_clear_all(struct memory *m);
 /* Set bits of all regions. */
 uint64_t memory_count(const struct memory *m);
+/* Stretches of adjacent set bits in them. */
+uint64_t memory_runs(const struct memory *m);
 
 void memory_describe(const struct memory *m, struct wire_hello *ret_hello);
 /* -EPROTO with a sentence if @hello is of a machine of another shape. */

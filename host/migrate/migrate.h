@@ -129,6 +129,10 @@ struct migrate_stats {
 	uint64_t final_ram_ns; /* last page sent / received */
 	uint64_t state_saved_ns, state_loaded_ns;
 	uint64_t state_bytes;
+	/* The devices' own data: all of it; of that, with the machine paused;
+	 * the last of it read and sent / written and taken. */
+	uint64_t device_bytes, device_final_bytes;
+	uint64_t devices_ns;
 	uint64_t go_ns; /* said / heard */
 	uint64_t resumed_ns; /* target: resume() returned */
 	/*

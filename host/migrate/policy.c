@@ -73,6 +73,25 @@ uint64_t policy_page_bytes(uint64_t previous, uint64_t wire_bytes,
 	return now;
 }
 
+/* Mean length of @runs, at most @max. */
+static uint64_t mean_length(uint64_t pages, uint64_t runs, uint64_t max)
+{
+	uint64_t mean = runs ? pages / runs : 1;
+
+	if (!mean)
+		return 1;
+	return mean < max ? mean : max;
+}
+
+uint64_t policy_sparser(uint64_t sent_pages, uint64_t sent_runs, uint64_t pages,
+			uint64_t runs, unsigned int max_pages)
+{
+	uint64_t before = mean_length(sent_pages, sent_runs, max_pages);
+	uint64_t now = mean_length(pages, runs, max_pages);
+
+	return max_pages > 1 && before > now ? before / now : 1;
+}
+
 uint64_t policy_fixed_ns(uint64_t round_trip_ns)
 {
 	/* State -> ready, go -> running. */

@@ -51,6 +51,20 @@ uint64_t policy_bandwidth(uint64_t previous_bytes_per_s, uint64_t bytes,
 uint64_t policy_page_bytes(uint64_t previous, uint64_t wire_bytes,
 			   uint64_t pages);
 
+/**
+ * policy_sparser() - how much more what remains may take than it seems to.
+ * @sent_pages, @sent_runs: of the round that gave the bandwidth, and how many
+ * stretches of adjacent pages they were; @pages, @runs: of what remains.
+ * @max_pages: adjacent ones that are compressed as one; 0 = nothing is.
+ *
+ * A page alone costs more time and more bytes than one of sixteen. By how much
+ * only a round of such pages tells: until there was one, the worst is assumed.
+ *
+ * Return: 1..@max_pages, to multiply the remaining bytes by.
+ */
+uint64_t policy_sparser(uint64_t sent_pages, uint64_t sent_runs, uint64_t pages,
+			uint64_t runs, unsigned int max_pages);
+
 /* Fixed part, from the time that the answer to `hello` took. */
 uint64_t policy_fixed_ns(uint64_t round_trip_ns);
 

@@ -77,6 +77,8 @@ void progress_times(struct progress *p, const struct migrate_times *times,
 /* What compression did in the round that is to end. */
 void progress_compressed(struct progress *p, uint64_t submitted_pages,
 			 uint64_t busy_pages);
+/* So much of the devices' own data was sent, or loaded. */
+void progress_device(struct progress *p, uint64_t bytes);
 /* What it took to send: the difference of the two. */
 void progress_sent(struct progress *p, const struct migrate_send_stats *before,
 		   const struct migrate_send_stats *after);

@@ -110,3 +110,12 @@ void progress_dirty(struct progress *p, uint64_t dirty_pages)
 	s->remaining_bytes = dirty_pages * WIRE_PAGE_BYTES;
 	pthread_mutex_unlock(&p->lock);
 }
+
+void progress_device(struct progress *p, uint64_t bytes)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stats.device_bytes += bytes;
+	if (p->stats.phase >= MIGRATE_STOP)
+		p->stats.device_final_bytes += bytes;
+	pthread_mutex_unlock(&p->lock);
+}

@@ -43,9 +43,14 @@ int migrate_source_create(const struct migrate_vm_ops *ops, void *vm,
 	rc = sender_init(&src->sender, &src->feed, &src->peer, &src->progress);
 	if (rc)
 		goto err_memory;
+	rc = source_devices_init(src);
+	if (rc)
+		goto err_sender;
 	*ret_source = src;
 	return 0;
 
+err_sender:
+	sender_exit(&src->sender);
 err_memory:
 	pools_exit(&src->pools);
 	lanes_close(&src->lanes);
@@ -62,6 +67,7 @@ void migrate_source_destroy(struct migrate_source *src)
 	if (!src)
 		return;
 	lanes_close(&src->lanes);
+	source_devices_exit(src);
 	sender_exit(&src->sender);
 	pools_exit(&src->pools);
 	feed_exit(&src->feed);
@@ -225,7 +231,8 @@ int source_send_round(struct migrate_source *src, bool final)
 }
 
 /* What the round has shown, and whether to stop the machine now. */
-static bool judge(struct migrate_source *src)
+static bool judge(struct migrate_source *src,
+		  const struct migrate_device_left *left)
 {
 	struct migrate_stats *stats = &src->progress.stats;
 	struct migrate_round round = progress_round_end(&src->progress);
@@ -233,7 +240,9 @@ static bool judge(struct migrate_source *src)
 			   (src->lanes.nr + 1);
 	uint64_t dirty = memory_count(&src->memory);
 	struct policy_input in = {
-		.remaining_bytes = dirty * source_page_bytes(src, &round),
+		.remaining_bytes = dirty * source_page_bytes(src, &round) *
+					   source_sparser(src) +
+				   left->now_bytes + left->stopped_bytes,
 		.fixed_ns = src->fixed_ns,
 		.limit_ns = progress_params(&src->progress).downtime_limit_ns,
 	};
@@ -247,12 +256,13 @@ static bool judge(struct migrate_source *src)
 		     in.bandwidth_bytes_per_s);
 	progress_set(&src->progress, &stats->expected_downtime_ns,
 		     policy_expected_downtime_ns(&in));
-	return policy_should_stop(&in);
+	return policy_should_stop(&in) && !left->must_bytes;
 }
 
 /* Rounds until the rest fits into the downtime, or for ever. */
 static int precopy(struct migrate_source *src)
 {
+	struct migrate_device_left left;
 	int rc = src->ops->log_start(src->vm);
 
 	if (rc)
@@ -264,17 +274,23 @@ static int precopy(struct migrate_source *src)
 	memory_set_all(&src->memory);
 	do {
 		rc = source_fetch_dirty(src);
+		src->sent_pages = memory_count(&src->memory);
+		src->sent_runs = memory_runs(&src->memory);
 		if (!rc)
 			rc = source_send_round(src, false);
+		if (!rc)
+			rc = source_devices_precopy(src);
 		if (rc)
 			return rc;
 		memory_clear_all(&src->memory);
 		rc = source_fetch_dirty(src);
+		if (!rc)
+			rc = source_devices_left(src, &left);
 		if (rc)
 			return rc;
 		if (progress_cancelled(&src->progress))
 			return -ECANCELED;
-	} while (!judge(src));
+	} while (!judge(src, &left));
 	return 0;
 }
 

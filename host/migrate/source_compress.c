@@ -59,6 +59,14 @@ uint64_t source_page_bytes(struct migrate_source *src,
 	return stats->page_wire_bytes;
 }
 
+uint64_t source_sparser(const struct migrate_source *src)
+{
+	return policy_sparser(src->sent_pages, src->sent_runs,
+			      memory_count(&src->memory),
+			      memory_runs(&src->memory),
+			      src->feed.pools ? src->feed.max_pages : 0);
+}
+
 void migrate_source_compress_stats(struct migrate_source *src,
 				   struct compress_stats *ret_stats)
 {

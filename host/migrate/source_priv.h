@@ -5,11 +5,20 @@
 #define VMFERRY_MIGRATE_SOURCE_PRIV_H
 
 #include "migrate/lanes.h"
+#include "migrate/limiter.h"
 #include "migrate/memory.h"
 #include "migrate/peer.h"
 #include "migrate/pools.h"
 #include "migrate/progress.h"
 #include "migrate/send.h"
+
+/* The devices' own data; see source_devices.c. */
+struct source_devices {
+	unsigned int nr;
+	uint64_t sent_bytes[MIGRATE_MAX_DEVICES];
+	uint8_t *data; /* WIRE_MAX_DEVICE_BYTES, on the way */
+	struct limiter pace;
+};
 
 struct migrate_source {
 	const struct migrate_vm_ops *ops;
@@ -25,10 +34,12 @@ struct migrate_source {
 	struct pools pools; /* none = not compressed */
 	struct compress_stats before; /* the round */
 	struct error err;
+	uint64_t sent_pages, sent_runs; /* of the round: adjacent ones */
 	bool logging;
 	bool paused; /* by us */
 	uint64_t fixed_ns; /* for the policy */
 	uint32_t handed; /* regions handed over by descriptor */
+	struct source_devices devices;
 };
 
 /* Enters a phase; -ECANCELED if the migration is to end. */
@@ -50,8 +61,22 @@ void source_compression_end(struct migrate_source *src);
 uint64_t source_page_bytes(struct migrate_source *src,
 			   const struct migrate_round *round);
 
+/* The remaining pages may take so many times that: policy_sparser(). */
+uint64_t source_sparser(const struct migrate_source *src);
+
 /* ORs the log of all regions into the bitmaps. */
 int source_fetch_dirty(struct migrate_source *src);
+
+/* The devices' own data: room for it; given back by the second. */
+int source_devices_init(struct migrate_source *src);
+void source_devices_exit(struct migrate_source *src);
+/* What they have to say at the moment, while the machine runs. */
+int source_devices_precopy(struct migrate_source *src);
+/* All that is left, paused; each one's last record. */
+int source_devices_final(struct migrate_source *src);
+/* Running: what is left, for the decision to stop. */
+int source_devices_left(struct migrate_source *src,
+			struct migrate_device_left *ret_left);
 
 /* Pause, last pages, state; returns 0 when the target has said `ready`. */
 int source_switchover(struct migrate_source *src);

@@ -106,6 +106,10 @@ static int send_state(struct migrate_source *src)
 
 	if (rc)
 		return rc;
+	rc = source_devices_final(src);
+	if (rc)
+		return rc;
+	progress_stamp(p, &p->stats.devices_ns);
 	rc = src->ops->save_state(src->vm, &state);
 	if (rc) {
 		source_blame_vm(src, rc, "save its state");

@@ -30,11 +30,12 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 	tgt->in.peer.ch = ch;
 	tgt->in.peer.name = "source";
 	tgt->in.peer.err = &tgt->err;
+	rc = target_devices_init(tgt);
+	if (rc)
+		goto err_free;
 	rc = memory_init(&tgt->memory, ops, vm);
-	if (rc) {
-		free(tgt);
-		return rc;
-	}
+	if (rc)
+		goto err_devices;
 	pthread_mutex_init(&tgt->memory_lock, NULL);
 	progress_init(&tgt->progress, ch, false, observer);
 	receivers_init(&tgt->receivers, tgt);
@@ -43,6 +44,12 @@ int migrate_target_create(const struct migrate_vm_ops *ops, void *vm,
 	tgt->packed = WIRE_RAW;
 	*ret_target = tgt;
 	return 0;
+
+err_devices:
+	target_devices_exit(tgt);
+err_free:
+	free(tgt);
+	return rc;
 }
 
 void migrate_target_destroy(struct migrate_target *tgt)
@@ -55,6 +62,7 @@ void migrate_target_destroy(struct migrate_target *tgt)
 	progress_exit(&tgt->progress);
 	pthread_mutex_destroy(&tgt->memory_lock);
 	memory_exit(&tgt->memory);
+	target_devices_exit(tgt);
 	free(tgt);
 }
 
@@ -186,8 +194,10 @@ static int on_round_end(struct migrate_target *tgt, const struct wire_header *h)
 
 static int on_state(struct migrate_target *tgt, const struct wire_header *h)
 {
-	int rc = target_receive_state(tgt, h);
+	int rc = target_devices_whole(tgt);
 
+	if (!rc)
+		rc = target_receive_state(tgt, h);
 	if (!rc)
 		rc = enter(tgt, MIGRATE_READY);
 	if (rc)
@@ -263,11 +273,13 @@ static const struct arc {
 	{ STAGE_HELLO, WIRE_HELLO, on_hello },
 	{ STAGE_BETWEEN, WIRE_MEMORY, target_on_memory },
 	{ STAGE_BETWEEN, WIRE_ANNOUNCE, on_announce },
+	{ STAGE_BETWEEN, WIRE_DEVICE, target_receive_device },
 	{ STAGE_BETWEEN, WIRE_ROUND_BEGIN, on_round_begin },
 	{ STAGE_ROUND, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_ROUND, WIRE_ROUND_END, on_round_end },
 	{ STAGE_FINAL, WIRE_RAM_BATCH, on_batch },
 	{ STAGE_FINAL, WIRE_ROUND_END, on_round_end },
+	{ STAGE_STATE, WIRE_DEVICE, target_receive_device },
 	{ STAGE_STATE, WIRE_STATE, on_state },
 	{ STAGE_GO, WIRE_GO, on_go },
 };

@@ -20,6 +20,14 @@ enum target_stage {
 	STAGE_END,
 };
 
+/* The devices' own data; see target_devices.c. */
+struct target_devices {
+	unsigned int nr;
+	uint64_t got_bytes[MIGRATE_MAX_DEVICES];
+	bool whole[MIGRATE_MAX_DEVICES];
+	uint8_t *data; /* WIRE_MAX_DEVICE_BYTES, on the way */
+};
+
 struct migrate_target {
 	const struct migrate_vm_ops *ops;
 	void *vm;
@@ -37,6 +45,7 @@ struct migrate_target {
 	bool autostart;
 	bool announced; /* once is enough */
 	uint32_t handed; /* regions that are the source's until go */
+	struct target_devices devices;
 };
 
 /* The machine's state: reads, checks, loads. */
@@ -45,5 +54,13 @@ int target_receive_state(struct migrate_target *tgt,
 /* What it announces before: reads, checks, prepares. */
 int target_receive_announcement(struct migrate_target *tgt,
 				const struct wire_header *h);
+
+int target_devices_init(struct migrate_target *tgt);
+void target_devices_exit(struct migrate_target *tgt);
+/* One record: reads, checks, has the device take it. */
+int target_receive_device(struct migrate_target *tgt,
+			  const struct wire_header *h);
+/* The state comes: they must have all of theirs. */
+int target_devices_whole(struct migrate_target *tgt);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct buf;
 struct error;
@@ -42,6 +43,40 @@ struct migrate_handover_ops {
 	int (*map)(void *vm, unsigned int index, int fd, struct error *err);
 	/* Target, after `go`: it is ours, make it writable. */
 	int (*take)(void *vm);
+};
+
+#define MIGRATE_MAX_DEVICES 16u
+
+/* What is left of the devices' own data, all of them together. */
+struct migrate_device_left {
+	uint64_t must_bytes; /* to be read before the machine may stop */
+	uint64_t now_bytes; /* that can be read while it runs, these included */
+	uint64_t stopped_bytes; /* to be read after the pause; a guess */
+};
+
+/**
+ * struct migrate_device_ops - devices with data of their own.
+ *
+ * More than fits into the machine's state, or nothing that it could look into:
+ * VFIO devices. Each one's data is a string of bytes. What can be read while
+ * the machine runs goes between the rounds (pre-copy), the rest after the
+ * pause, behind the last pages.
+ */
+struct migrate_device_ops {
+	/* 0..MIGRATE_MAX_DEVICES; constant. */
+	unsigned int (*nr)(void *vm);
+	/* Source, running. Return: 0 or -errno. */
+	int (*left)(void *vm, struct migrate_device_left *ret_left);
+	/*
+	 * Source. Return: bytes of device @index's data, up to @bytes; 0:
+	 * none at the moment, or after the pause: that was all; -errno.
+	 */
+	ssize_t (*read)(void *vm, unsigned int index, void *data, size_t bytes);
+	/* Target; as hostile as the stream. 0 or -errno, a sentence. */
+	int (*write)(void *vm, unsigned int index, const void *data,
+		     size_t bytes, struct error *err);
+	/* Target: that was all of it; the device takes it, or refuses. */
+	int (*finish)(void *vm, unsigned int index, struct error *err);
 };
 
 /**
@@ -116,6 +151,7 @@ struct migrate_vm_ops {
 	int (*load_state)(void *vm, const uint8_t *state, size_t bytes);
 
 	const struct migrate_handover_ops *handover; /* NULL = it cannot */
+	const struct migrate_device_ops *devices; /* NULL = it has none */
 };
 
 #endif

@@ -46,6 +46,10 @@ static const struct limits limits[WIRE_NR_TYPES] = {
 	[WIRE_MAPPED] = { "mapped", 8, 8, 8, 0 },
 	[WIRE_ANNOUNCE] = { "announce", 8, 8, 8, WIRE_MAX_STATE_BYTES },
 	[WIRE_PREPARED] = { "prepared", 8, 8, 8, 0 },
+	[WIRE_DEVICE] = { "device", sizeof(struct wire_device_le),
+			  sizeof(struct wire_device_le),
+			  sizeof(struct wire_device_le),
+			  WIRE_MAX_DEVICE_BYTES },
 };
 
 const char *wire_type_name(enum wire_type type)

@@ -37,6 +37,11 @@
  *   ANNOUNCE {xxh64} bytes          ->
  *                                   <-   PREPARED
  *
+ * Devices with data of their own send it between the rounds, and what is left of
+ * it before the state, each with its last record marked so:
+ *
+ *   DEVICE {device, offset, xxh64} bytes           (any number)
+ *
  * A round has ended when its ROUND_END has come on all of them: only then it
  * is acknowledged, and only then does the next one begin. All numbers are little-endian.
  * The header's check covers header and table; the state has a checksum of its
@@ -51,6 +56,7 @@
 #ifndef VMFERRY_MIGRATE_WIRE_H
 #define VMFERRY_MIGRATE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +73,7 @@
 #define WIRE_MAX_PACKED_PAGES 16u
 #define WIRE_MAX_STATE_BYTES (64u << 20)
 #define WIRE_MAX_TEXT_BYTES 240u
+#define WIRE_MAX_DEVICE_BYTES (1u << 20) /* of a record */
 
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -86,6 +93,7 @@ enum wire_type {
 	WIRE_MAPPED = 15,
 	WIRE_ANNOUNCE = 16,
 	WIRE_PREPARED = 17,
+	WIRE_DEVICE = 18,
 	WIRE_NR_TYPES,
 };
 
@@ -178,9 +186,18 @@ struct wire_state_le {
 };
 _Static_assert(sizeof(struct wire_state_le) == 8, "wire");
 
+struct wire_device_le {
+	uint32_t device; /* index */
+	uint32_t flags; /* WIRE_DEVICE_LAST */
+	uint64_t offset; /* of the payload in the device's data */
+	uint64_t xxh64; /* of the payload */
+};
+_Static_assert(sizeof(struct wire_device_le) == 24, "wire");
+
 #define WIRE_MAX_TABLE_BYTES (WIRE_MAX_RUNS * sizeof(struct wire_run_le))
 
 #define WIRE_ROUND_FINAL 1u /* the machine is paused */
+#define WIRE_DEVICE_LAST 1u
 #define WIRE_RUNNING_YES 1u /* else it stays paused, as it was told to */
 
 /* ---- the same, checked, in the host's byte order ------------------------- */
@@ -214,6 +231,13 @@ struct wire_run {
 	uint32_t check; /* of a packed one's payload: to be verified */
 };
 
+struct wire_device {
+	unsigned int device;
+	bool last;
+	uint64_t offset;
+	uint64_t xxh64;
+};
+
 struct wire_round {
 	uint32_t round;
 	uint32_t flags;
@@ -231,6 +255,7 @@ void wire_seal(struct wire_header_le *le, const void *table);
 /* Bytes of the table written to @table, WIRE_MAX_TABLE_BYTES long. */
 size_t wire_put_hello(void *table, const struct wire_hello *hello);
 size_t wire_put_round(void *table, const struct wire_round *round);
+size_t wire_put_device(void *table, const struct wire_device *device);
 size_t wire_put_channel(void *table, uint64_t session, uint32_t index);
 /* @handed: bit i = region i. */
 size_t wire_put_memory(void *table, const struct migrate_region *regions,
@@ -260,6 +285,8 @@ int wire_parse_hello(const void *table, size_t bytes,
 		     struct wire_hello *ret_hello, struct error *err);
 int wire_parse_round(const void *table, size_t bytes,
 		     struct wire_round *ret_round, struct error *err);
+int wire_parse_device(const void *table, size_t bytes,
+		      struct wire_device *ret_device, struct error *err);
 /* The index, 1..@nr_channels - 1, if the session is @session. -ENOKEY: it is
  * another one: a stranger's. */
 int wire_parse_channel(const void *table, size_t bytes, uint64_t session,

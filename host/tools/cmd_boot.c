@@ -13,6 +13,7 @@
 #include "machine/machine.h"
 #include "report/table.h"
 #include "tools/common.h"
+#include "tools/device_list.h"
 #include "tools/interrupt.h"
 #include "tools/tools.h"
 
@@ -138,6 +139,7 @@ static int one(struct settings *s, const char *dir, const char *kernel,
 		.vm = {
 			.kind = s->common.machine.kind,
 			.qemu = s->common.machine.qemu,
+			.devices = s->common.machine.devices,
 			.name = "guest",
 			.dir = dir,
 			.ram_bytes = s->common.ram_bytes,
@@ -210,7 +212,7 @@ static int measure(struct settings *s, int argc, char **argv)
 static int give_console(const struct settings *s)
 {
 	const struct drive_memory *memory = &s->common.memory.memory;
-	const struct machine_params params = {
+	struct machine_params params = {
 		.ram_bytes = s->common.ram_bytes,
 		.nr_vcpus = (unsigned int)s->common.cpus,
 		.backing = memory->kind,
@@ -228,8 +230,15 @@ static int give_console(const struct settings *s)
 		.version = VMFERRY_VERSION,
 	};
 	struct error err = { "" };
-	int rc = machine_run(&params, &err);
+	int rc = 0;
 
+	if (s->common.machine.devices) {
+		rc = device_list_parse(s->common.machine.devices,
+				       &params.devices, &err);
+		device_list_allow_descriptors();
+	}
+	if (!rc)
+		rc = machine_run(&params, &err);
 	if (!rc)
 		return EXIT_DONE;
 	return tools_fail("boot",

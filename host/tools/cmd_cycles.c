@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drive/rundir.h"
+#include "tools/cycles_nested.h"
 #include "tools/cycles_options.h"
 #include "tools/cycles_report.h"
 #include "tools/interrupt.h"
@@ -18,6 +19,7 @@ struct cycles {
 	struct cycles_options *set;
 	struct result *result;
 	json_t *samples; /* of all variants */
+	json_t *nested; /* of each boot, with --nested */
 	char dir[RUNDIR_BYTES];
 	char path[PATH_MAX];
 	const char *kernel;
@@ -58,6 +60,7 @@ static void settings(struct cycles *c, unsigned int feature,
 		.vm = {
 			.kind = s->common.machine.kind,
 			.qemu = s->common.machine.qemu,
+			.devices = s->common.machine.devices,
 			.name = "guest",
 			.dir = c->dir,
 			.ram_bytes = s->common.ram_bytes,
@@ -65,7 +68,12 @@ static void settings(struct cycles *c, unsigned int feature,
 			.memory = s->common.memory.memory,
 			.kernel = c->kernel,
 			.child = on_child,
+			.nested = s->nested,
+			.hyperv = s->hyperv,
 		},
+		.nested = s->nested,
+		.variant = s->variant,
+		.nr_variants = s->nr_variants,
 		.only = s->only,
 		.nr_only = s->nr_only,
 		.rounds = s->list ? 1 : s->rounds,
@@ -77,6 +85,10 @@ static void settings(struct cycles *c, unsigned int feature,
 		.progress_ctx = c,
 		.pending = interrupt_pending,
 	};
+	if (s->nested && !s->nr_only) {
+		ret->only = cycles_nested_only;
+		ret->nr_only = cycles_nested_nr_only;
+	}
 	memcpy(ret->pin, s->pin, sizeof(ret->pin));
 	if (feature)
 		ret->vm.qemu.cpu = cycles_ab_cpu(
@@ -150,6 +162,11 @@ static int one(struct cycles *c, unsigned int feature, unsigned int repeat,
 		json_array_append(c->samples, o);
 		result_add_sample(c->result, o, false);
 		judge(c, boot);
+		if (s->nested) {
+			json_array_append_new(c->nested,
+					      cycles_nested_json(boot));
+			cycles_nested_judge(boot, c->result);
+		}
 	}
 	cycles_boot_exit(boot);
 	free(boot);
@@ -204,6 +221,29 @@ static void explain(struct result *r, const char *const *keys, size_t nr,
 		result_warn_null(r, *keys++, reason);
 }
 
+static void explain_nested(struct result *r)
+{
+	static const char *const good[] = {
+		"nested.missing",
+		"variants.skipped",
+		"variants.why",
+	};
+	static const char *const none[] = {
+		"nested.backend",
+		"variants.proof",
+		"variants.l0_exits_per_l2_exit",
+		"variants.probes.l1_exits_per_round",
+		"variants.probes.min_ticks",
+		"variants.probes.p50_ticks",
+		"variants.probes.ratio_to_l1",
+		"variants.probes.difference_to_plain_ticks",
+	};
+
+	explain(r, good, 3, "nothing is missing or wrong");
+	explain(r, none, 8,
+		"it cannot be had here, or KVM (QEMU) does not count it");
+}
+
 static void explain_nulls(const struct cycles *c)
 {
 	static const char *const measured[] = {
@@ -221,6 +261,8 @@ static void explain_nulls(const struct cycles *c)
 	if (c->skipped || c->set->repeat == 1)
 		result_warn_null(c->result, "probes.p50_range_pct",
 				 "it takes figures of two boots");
+	if (c->set->nested)
+		explain_nested(c->result);
 	if (!c->set->ab_text)
 		return;
 	result_warn_null(c->result, "features.skipped", "it was measured");
@@ -250,6 +292,8 @@ static void conclude(struct cycles *c, int rc)
 	common_clear_progress(&s->common);
 	if (!rc && !interrupt_pending() && !s->list) {
 		cycles_print(probes, s->level_name, s->ticks, out);
+		if (s->nested)
+			cycles_nested_print(json_array_get(c->nested, 0), out);
 		if (s->ab_text)
 			print_ab(&s->features, rows, out);
 	}
@@ -261,13 +305,16 @@ static void conclude(struct cycles *c, int rc)
 	result_set_extra(c->result, "probes", probes);
 	result_set_extra(c->result, "features", features(&s->features));
 	result_set_extra(c->result, "ab", rows);
+	result_set_extra(c->result, "nested", json_incref(c->nested));
 }
 
 static int run(struct cycles_options *s, int argc, char **argv)
 {
 	const struct result_params rp = { "cycles", VMFERRY_VERSION, argc,
 					  argv };
-	struct cycles c = { .set = s, .samples = json_array() };
+	struct cycles c = { .set = s,
+			    .samples = json_array(),
+			    .nested = json_array() };
 	struct error err = { "" };
 	int rc = result_create(&rp, &c.result), code;
 
@@ -286,6 +333,7 @@ static int run(struct cycles_options *s, int argc, char **argv)
 	code = common_finish("cycles", &s->common, c.result, rc, &err);
 	result_destroy(c.result);
 	json_decref(c.samples);
+	json_decref(c.nested);
 	return code;
 }
 

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "tools/common.h"
 #include "tools/device_list.h"
@@ -88,7 +87,7 @@ static int add_row(struct settings *s, const char *devices,
 {
 	struct devload_row *row = &s->row[s->nr_rows];
 	unsigned int i;
-	int rc = device_list_parse(devices, &row->config, err);
+	int rc = device_list_parse(devices, &row->config.devices, err);
 
 	if (rc)
 		return rc;
@@ -98,8 +97,7 @@ static int add_row(struct settings *s, const char *devices,
 	row->authors_ratio = authors_ratio;
 	row->config.nr_vcpus = (unsigned int)s->common.cpus;
 	row->config.running = s->running;
-	for (i = 0; i < row->config.nr_devices; i++)
-		row->nr_queues += row->config.nr_queues[i];
+	row->nr_queues = queues_list_total(&row->config.devices);
 	for (i = 0; i < DEVLOAD_NR_WAYS; i++)
 		row->samples[i] = json_array();
 	s->nr_rows++;
@@ -243,23 +241,12 @@ static int measure_row(struct settings *s, struct result *result,
 	return rc;
 }
 
-/* Two eventfds a queue are more than a shell allows by itself. */
-static void allow_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int measure(struct settings *s, struct result *result, struct error *err)
 {
 	size_t i;
 	int rc = 0;
 
-	allow_descriptors();
+	device_list_allow_descriptors();
 	for (i = 0; !rc && i < s->nr_rows && !interrupt_pending(); i++)
 		rc = measure_row(s, result, &s->row[i], err);
 	if (rc == -EIO) {

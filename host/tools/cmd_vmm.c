@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "machine/machine.h"
+#include "tools/device_list.h"
+#include "tools/dump_print.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
@@ -14,13 +16,18 @@ struct settings {
 	uint64_t ram_bytes, cpus, base_gpa;
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
-	const char *boot_fault;
-	unsigned int commit;
-	bool paused, handover;
+	const char *boot_fault, *devices, *dump_state;
+	unsigned int commit, nested, hyperv;
+	bool paused, handover, json;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
+
+/* In the order of enum vm_hyperv. */
+static const char *const hypervs[] = { "off", "kvm", NULL };
+/* In the order of enum vm_nested. */
+static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
@@ -56,6 +63,24 @@ static const struct option_spec options[] = {
 	  "(default), each change, or prepared: the source announces them\n"
 	  "before the switchover, and the target's map is there before",
 	  0, 0, commits },
+	{ "devices", OPTION_STRING, AT(devices), "LIST",
+	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
+	  "queues, for the guest's command 'queues' (default: none)",
+	  0, 0, NULL },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "the guest sees Hyper-V's interface: kvm, as KVM serves it, with\n"
+	  "all it has (default off)",
+	  0, 0, hypervs },
+	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
+	  "may the guest be a hypervisor: auto (default: where the host's\n"
+	  "KVM allows it), on (or refuse to start), off",
+	  0, 0, nesteds },
+	{ "dump-state", OPTION_STRING, AT(dump_state), "FILE",
+	  "run nothing: print the state of vCPUs and devices in a snapshot\n"
+	  "(migrate --snapshot), value by value",
+	  0, 0, NULL },
+	{ "json", OPTION_FLAG, AT(json), "", "with --dump-state: as JSON", 0, 0,
+	  NULL },
 	{ "paused", OPTION_FLAG, AT(paused), "", "do not run before 'cont'", 0,
 	  0, NULL },
 	{ "die-at", OPTION_STRING, AT(die_at), "PHASE",
@@ -78,6 +103,9 @@ static const struct command_help help = {
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/a.qmp --serial none\n"
 		"  vmferry vmm --ram 1G --qmp unix:/tmp/b.qmp --incoming "
 		"unix:/tmp/m.sock\n"
+		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
+		"stdio\n"
+		"  vmferry vmm --dump-state guest.snapshot\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
 		"--append duration=1s",
 };
@@ -109,6 +137,14 @@ int cmd_vmm(int argc, char **argv)
 			  s.boot_fault);
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	}
+	if (s.json && !s.dump_state) {
+		error_set(&err, -EINVAL, "--json is for --dump-state");
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	}
+	if (s.dump_state) {
+		rc = dump_print(s.dump_state, s.json, &err);
+		return rc ? tools_fail("vmm", EXIT_USAGE, &err) : EXIT_DONE;
+	}
 	if (s.ram_bytes % (2ull << 20) || s.base_gpa % (2ull << 20)) {
 		error_set(&err, -EINVAL,
 			  "--ram and --base must be multiples of 2 MiB");
@@ -127,6 +163,8 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
+		.hyperv = (enum vm_hyperv)s.hyperv,
+		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,
 		.kernel = s.kernel,
@@ -140,6 +178,10 @@ int cmd_vmm(int argc, char **argv)
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,
 	};
+	if (s.devices && device_list_parse(s.devices, &params.devices, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.devices)
+		device_list_allow_descriptors();
 	rc = machine_run(&params, &err);
 	if (!rc)
 		return EXIT_DONE;

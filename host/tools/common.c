@@ -48,6 +48,8 @@ const struct option_spec common_options[] = {
 	  "delta=BYTES: with write=page only so many change\n"
 	  "content=zero|constant|text|random|r:N (default random): N is\n"
 	  "  zlib's ratio\n"
+	  "dma=RATE: the machine's DMA engines write too, all together\n"
+	  "  so fast, in slices of their own; 0: no limit\n"
 	  "check=on|off: check each page before it is overwritten\n"
 	  "seed=N: the same seed, the same writes (default 1)",
 	  0, 0, NULL },
@@ -172,7 +174,7 @@ static json_t *workload_params(const struct workload *w, unsigned int nr_vcpus)
 			rates,
 			json_integer((json_int_t)w->base.rate_bytes_per_s[i]));
 	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:I, s:o, s:s,"
-			 " s:o, s:I, s:b}",
+			 " s:o, s:I, s:o, s:b}",
 			 "pattern", w->base.pattern, "stride_bytes",
 			 (json_int_t)w->base.stride_bytes, "hot",
 			 workload_hot(&w->base, hot), "burst",
@@ -184,7 +186,10 @@ static json_t *workload_params(const struct workload *w, unsigned int nr_vcpus)
 			 workload_phases(w, phases), "wss_bytes",
 			 w->wss_bytes ? json_integer((json_int_t)w->wss_bytes)
 				      : json_null(),
-			 "seed", (json_int_t)w->seed, "check", w->check);
+			 "seed", (json_int_t)w->seed, "dma_bytes_per_s",
+			 w->dma ? json_integer((json_int_t)w->dma_bytes_per_s)
+				: json_null(),
+			 "check", w->check);
 }
 
 json_t *common_params(const struct common_settings *s)

@@ -14,6 +14,7 @@
 
 #define AT(field) offsetof(struct cycles_options, field)
 
+static const char *const hypervs[] = { "off", "kvm", NULL };
 enum { LEVEL_AUTO };
 static const char *const levels[] = { "auto", "L1", "L2", "L3", NULL };
 
@@ -43,6 +44,16 @@ static const struct option_spec options[] = {
 	  "QEMU: boot without and with each of these -cpu flags in turn, and\n"
 	  "say what each changes; A+B are two flags together",
 	  0, 0, NULL },
+	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
+	  "mini VMM: the guest sees Hyper-V's interface as KVM serves it\n"
+	  "(kvm), or KVM's own (off, default)",
+	  0, 0, hypervs },
+	{ "nested", OPTION_FLAG, AT(nested), "",
+	  "also what a guest of the guest pays, by VMX or SVM", 0, 0, NULL },
+	{ "variant", OPTION_STRING, AT(variant_text), "NAME,...",
+	  "with --nested: these ways to do it, each with and without an\n"
+	  "enlightenment (default all)",
+	  0, 0, NULL },
 	{ "icount", OPTION_FLAG, AT(icount), "",
 	  "--accel tcg: the TSC counts instructions, and a run repeats\n"
 	  "exactly",
@@ -67,6 +78,7 @@ static const struct command_help help = {
 		"  vmferry cycles --vmm qemu --accel tcg --icount --vcpus 1\n"
 		"  vmferry cycles --only 'port*,cpuid' --repeat 10 "
 		"--pin 0,1 --json cycles.json\n"
+		"  vmferry cycles --vmm mini --hyperv kvm --nested --variant all\n"
 		"  vmferry cycles --vmm qemu --ab hv-relaxed,"
 		"hv-vpindex+hv-synic",
 };
@@ -90,6 +102,29 @@ static int split_only(struct cycles_options *s, struct error *err)
 	}
 	if (!s->nr_only)
 		return error_set(err, -EINVAL, "--only takes names of probes");
+	return 0;
+}
+
+static int split_variants(struct cycles_options *s, struct error *err)
+{
+	char *save, *word;
+
+	if (!s->variant_text || !strcmp(s->variant_text, "all"))
+		return 0;
+	s->variant_words = strdup(s->variant_text);
+	if (!s->variant_words)
+		return error_set(err, -ENOMEM, "no memory");
+	for (word = strtok_r(s->variant_words, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save)) {
+		if (s->nr_variants == CYCLES_MAX_VARIANTS)
+			return error_set(err, -EINVAL,
+					 "--variant takes at most %u names",
+					 CYCLES_MAX_VARIANTS);
+		s->variant[s->nr_variants++] = word;
+	}
+	if (!s->nr_variants)
+		return error_set(err, -EINVAL,
+				 "--variant takes names of variants, or all");
 	return 0;
 }
 
@@ -122,6 +157,16 @@ static int check(struct cycles_options *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--workload is not for cycles: the guest is "
 				 "to do nothing else");
+	if (s->hyperv && m->kind == DRIVE_QEMU)
+		return error_set(err, -EINVAL,
+				 "--hyperv is for --vmm mini; QEMU has flags: "
+				 "--cpu host,hv-relaxed,hv-evmcs,...");
+	if (s->variant_text && !s->nested)
+		return error_set(err, -EINVAL, "--variant goes with --nested");
+	if (s->nested && (s->ab_text || s->list))
+		return error_set(err, -EINVAL,
+				 "--nested goes neither with --ab nor with "
+				 "--list");
 	if (s->icount && !tcg)
 		return error_set(err, -EINVAL, "--icount is for --accel tcg");
 	if (s->ab_text && m->kind != DRIVE_QEMU)
@@ -163,6 +208,8 @@ int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
 	if (!rc)
 		rc = split_only(s, err);
 	if (!rc)
+		rc = split_variants(s, err);
+	if (!rc)
 		rc = split_pin(s, err);
 	if (!rc)
 		rc = cycles_ab_parse(s->ab_text, &s->features, err);
@@ -174,6 +221,7 @@ int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
 void cycles_options_exit(struct cycles_options *s)
 {
 	free(s->only_words);
+	free(s->variant_words);
 	common_exit(&s->common);
 }
 
@@ -210,5 +258,8 @@ json_t *cycles_params(const struct cycles_options *s)
 	json_object_set_new(o, "pin", pins);
 	json_object_set_new(o, "ab", features);
 	json_object_set_new(o, "icount", json_boolean(s->icount));
+	json_object_set_new(o, "hyperv", result_string(hypervs[s->hyperv]));
+	json_object_set_new(o, "nested", json_boolean(s->nested));
+	json_object_set_new(o, "variants", names(s->variant, s->nr_variants));
 	return o;
 }

@@ -13,11 +13,16 @@ struct cycles_options {
 	struct common_settings common; /* first */
 	const char *only_text, *pin_text, *ab_text;
 	uint64_t rounds, limit_ns, watchdog_ns, repeat;
+	unsigned int hyperv; /* off, kvm */
 	unsigned int level; /* auto, L1, L2, L3 */
-	bool list, icount;
+	bool list, icount, nested;
+	const char *variant_text;
 
 	/* Resolved. */
 	char *only_words; /* owned */
+	char *variant_words; /* owned */
+	const char *variant[CYCLES_MAX_VARIANTS];
+	unsigned int nr_variants; /* 0 = all */
 	const char *only[CYCLES_MAX_ONLY];
 	unsigned int nr_only;
 	unsigned int pin[CYCLES_MAX_PINS], nr_pins;

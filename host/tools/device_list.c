@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int too_many(struct error *err)
 {
@@ -12,8 +13,8 @@ static int too_many(struct error *err)
 			 "--devices takes at most %u devices of at most %u "
 			 "queues each, %u in all: KVM routes no more "
 			 "interrupts",
-			 DEVLOAD_MAX_DEVICES, DEVLOAD_MAX_QUEUES,
-			 DEVLOAD_MAX_DEVICES * DEVLOAD_MAX_QUEUES);
+			 ABI_QUEUES_MAX_DEVICES, ABI_QUEUES_MAX,
+			 ABI_QUEUES_MAX_DEVICES * ABI_QUEUES_MAX);
 }
 
 /* 1..9999, and what follows it; NULL: no such number. */
@@ -27,11 +28,12 @@ static const char *number(const char *text, unsigned long *ret)
 	return *ret <= 9999 ? end : NULL;
 }
 
-static const char *one(const char *text, unsigned long *ret_devices,
-		       unsigned long *ret_queues)
+static const char *one(const char *text, enum queues_kind *ret_kind,
+		       unsigned long *ret_devices, unsigned long *ret_queues)
 {
 	if (strncmp(text, "net:", 4) && strncmp(text, "blk:", 4))
 		return NULL;
+	*ret_kind = text[0] == 'n' ? QUEUES_NET : QUEUES_BLK;
 	text = number(text + 4, ret_devices);
 	if (!text || *text != 'x')
 		return NULL;
@@ -39,27 +41,40 @@ static const char *one(const char *text, unsigned long *ret_devices,
 	return text && (*text == ',' || !*text) ? text : NULL;
 }
 
-int device_list_parse(const char *text, struct devload_config *ret_config,
+int device_list_parse(const char *text, struct queues_list *ret_list,
 		      struct error *err)
 {
-	struct devload_config *c = ret_config;
-	const char *at = text;
 	unsigned long devices, queues;
+	const char *at = text;
+	enum queues_kind kind;
 
-	c->nr_devices = 0;
+	ret_list->nr = 0;
 	do {
-		at = one(at, &devices, &queues);
+		at = one(at, &kind, &devices, &queues);
 		if (!at)
 			return error_set(err, -EINVAL,
 					 "--devices takes KIND:DEVICESxQUEUES "
 					 "with net or blk, like "
 					 "net:8x16,blk:16x4, not '%s'",
 					 text);
-		if (queues > DEVLOAD_MAX_QUEUES ||
-		    devices > DEVLOAD_MAX_DEVICES - c->nr_devices)
+		if (queues > ABI_QUEUES_MAX ||
+		    devices > ABI_QUEUES_MAX_DEVICES - ret_list->nr)
 			return too_many(err);
-		memset(&c->nr_queues[c->nr_devices], (int)queues, devices);
-		c->nr_devices += (unsigned int)devices;
+		while (devices--) {
+			ret_list->device[ret_list->nr].kind = (uint8_t)kind;
+			ret_list->device[ret_list->nr++].nr_queues =
+				(uint8_t)queues;
+		}
 	} while (*at++);
 	return 0;
+}
+
+void device_list_allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -4,10 +4,14 @@
 #define VMFERRY_TOOLS_DEVICE_LIST_H
 
 #include "base/error.h"
-#include "machine/devload.h"
+#include "vmm/queue_devices.h"
 
-/* Fills in the devices of @ret_config. -EINVAL with a sentence. */
-int device_list_parse(const char *text, struct devload_config *ret_config,
+/* -EINVAL with a sentence. */
+int device_list_parse(const char *text, struct queues_list *ret_list,
 		      struct error *err);
+
+/* Two descriptors a queue are more than a shell allows by itself: allow as many
+ * as may be. For a process that has such devices. */
+void device_list_allow_descriptors(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/procfile.h"
 #include "drive/qemu_media.h"
 #include "report/result.h"
+#include "tools/device_list.h"
 
 enum { VMM_AUTO, VMM_MINI, VMM_QEMU };
 enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
@@ -44,6 +45,10 @@ const struct option_spec machine_options[] = {
 	  "from where: kernel (pvh), iso or usb (bios, uefi),\n"
 	  "efi (uefi); default kernel or iso",
 	  0, 0, medias },
+	{ "devices", OPTION_STRING, AT(devices), "LIST",
+	  "mini VMM's: KIND:DEVICESxQUEUES,... of net and blk, like\n"
+	  "net:8x16,blk:16x4: PCI devices with many queues (default: none)",
+	  0, 0, NULL },
 	{ "qemu-binary", OPTION_STRING, AT(binary), "PATH",
 	  "which QEMU (default qemu-system-x86_64)", 0, 0, NULL },
 	{ .name = NULL },
@@ -155,6 +160,19 @@ static const char *qemu_option(const struct machine_choice *c)
 				     : "media";
 }
 
+/* With the kind settled. */
+static int check_devices(const struct machine_choice *c, struct error *err)
+{
+	struct queues_list list;
+
+	if (!c->devices)
+		return 0;
+	if (c->kind != DRIVE_MINI)
+		return error_set(err, -EINVAL,
+				 "--devices are the mini VMM's: not with QEMU");
+	return device_list_parse(c->devices, &list, err);
+}
+
 int machine_resolve(struct machine_choice *c, struct error *err)
 {
 	bool mini = c->vmm == VMM_MINI ||
@@ -168,9 +186,11 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 	if (mini) {
 		c->firmware = FIRMWARE_PVH;
 		c->media = MEDIA_KERNEL;
-		return 0;
+		return check_devices(c, err);
 	}
 	resolve_qemu(c);
+	if (check_devices(c, err))
+		return -EINVAL;
 	if (c->version && strcmp(c->qemu.machine, "q35") &&
 	    strcmp(c->qemu.machine, "pc"))
 		return error_set(err, -EINVAL,
@@ -212,4 +232,5 @@ void machine_params(const struct machine_choice *c, json_t *params)
 			    result_string(c->media ? medias[c->media] : NULL));
 	json_object_set_new(params, "cpu", result_string(q->cpu));
 	json_object_set_new(params, "qemu_binary", result_string(q->binary));
+	json_object_set_new(params, "devices", result_string(c->devices));
 }

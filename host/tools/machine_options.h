@@ -17,7 +17,7 @@ struct machine_choice {
 	unsigned int accel; /* auto, kvm, tcg */
 	unsigned int firmware; /* auto, pvh, bios, uefi */
 	unsigned int media; /* auto, kernel, iso, usb, efi */
-	const char *machine, *version, *cpu, *binary;
+	const char *machine, *version, *cpu, *binary, *devices;
 
 	/* Resolved. */
 	bool unknown; /* a machine that runs already, and was not asked yet */

@@ -26,6 +26,8 @@ static const struct {
 	{ "migrate", cmd_migrate, "migrate a running guest and verify it" },
 	{ "prealloc", cmd_prealloc,
 	  "map memory ahead of a guest, and measure it" },
+	{ "vfio", cmd_vfio,
+	  "devices whose state moves: a vfio-user device of ours" },
 	{ "vmm", cmd_vmm, "the mini VMM itself, a process to drive by QMP" },
 };
 

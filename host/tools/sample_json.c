@@ -225,6 +225,35 @@ static json_t *vcpu_state(const struct run_sample *s)
 	return o;
 }
 
+/* What the guest found when it kicked each queue. */
+static json_t *devices(const struct run_sample *s)
+{
+	static const char *const when[] = { "before", "after" };
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct run_queues *q = &s->queues[i];
+
+		if (!q->queues)
+			continue;
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, "
+				  "s:f, s:f, s:f}",
+				  "when", when[i], "devices",
+				  (json_int_t)q->devices, "queues",
+				  (json_int_t)q->queues, "kicks",
+				  (json_int_t)q->kicks, "lost",
+				  (json_int_t)q->lost, "wrong",
+				  (json_int_t)q->wrong, "doubled",
+				  (json_int_t)q->doubled, "min_us", q->min_us,
+				  "p50_us", q->p50_us, "p99_us", q->p99_us,
+				  "max_us", q->max_us));
+	}
+	return list;
+}
+
 static json_t *gfns(const struct findings *f)
 {
 	json_t *list = json_array();
@@ -322,6 +351,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
+	set(o, "devices", devices(s));
 	set(o, "vantage", vantage(settings, s, result));
 	set(o, "vmm_reported",
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());

@@ -241,6 +241,14 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 			" differ%s%s\n",
 			s->state_compared, s->state_differing,
 			s->state_differing ? ": " : "", s->state_names);
+	if (s->queues[1].queues)
+		fprintf(f,
+			"  %" PRIu64 " queues of %" PRIu64 " devices kicked: "
+			"%" PRIu64 " lost, %" PRIu64 " wrong, %" PRIu64
+			" doubled; %.0f us each (p50)\n",
+			s->queues[1].queues, s->queues[1].devices,
+			s->queues[1].lost, s->queues[1].wrong,
+			s->queues[1].doubled, s->queues[1].p50_us);
 }
 
 static void print_sabotage(const struct run_settings *set,

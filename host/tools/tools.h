@@ -21,6 +21,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_frontier(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_prealloc(int argc, char **argv);
+int cmd_vfio(int argc, char **argv);
 int cmd_vmm(int argc, char **argv);
 
 /* Prints "vmferry COMMAND: SENTENCE" and returns @code. */

@@ -7,6 +7,7 @@
  * Documentation/virt/kvm/api.rst, KVM_GET_SUPPORTED_CPUID (on TSC_DEADLINE
  * and X2APIC: not reported there, but there with an in-kernel irqchip).
  */
+#include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
 #include <errno.h>
@@ -181,6 +182,8 @@ static int finish(struct vcpu *vcpu)
 	rc = add_features(vm, vm->cpuid);
 	if (!rc)
 		rc = add_core_level(vm->cpuid, 0xb);
+	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+		return hyperv_kvm_leaves(vcpu, vm->cpuid, MAX_ENTRIES);
 	return rc ? rc : add_hypervisor(vm->cpuid, vm->tsc_khz);
 }
 
@@ -189,8 +192,12 @@ int cpuid_apply(struct vcpu *vcpu, struct error *err)
 	struct vm *vm = vcpu->vm;
 	struct kvm_cpuid2 *c = alloc_cpuid();
 	int rc = c ? 0 : -ENOMEM;
+	uint16_t version;
 	uint32_t i;
 
+	/* Before the leaves are asked for. */
+	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+		rc = nested_enable_evmcs(vcpu, &version);
 	if (!rc && !vcpu->index)
 		rc = finish(vcpu);
 	if (!rc) {
@@ -203,6 +210,10 @@ int cpuid_apply(struct vcpu *vcpu, struct error *err)
 		rc = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, c);
 	}
 	free(c);
+	if (!rc && !vcpu->index) {
+		vm->cpuid_taken = cpuid_get(vcpu);
+		rc = vm->cpuid_taken ? 0 : -ENOMEM;
+	}
 	if (rc)
 		return error_set(err, rc, "KVM refused vCPU %u's CPUID: %s",
 				 vcpu->index, strerror(-rc));
@@ -282,7 +293,8 @@ int cpuid_load(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries,
 	memcpy(theirs->entries, entries, bytes);
 	if (ours->nent == nr && !memcmp(ours->entries, theirs->entries, bytes))
 		goto out;
-	rc = check_features(vcpu, theirs, ours, err);
+	/* A state that was loaded before may have left it with less. */
+	rc = check_features(vcpu, theirs, vcpu->vm->cpuid_taken, err);
 	if (rc)
 		goto out;
 	rc = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, theirs);

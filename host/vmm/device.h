@@ -17,6 +17,7 @@
 
 struct vm;
 struct device;
+struct fields;
 
 /* Any of them but save, load and reset may be NULL. */
 struct device_ops {
@@ -27,6 +28,9 @@ struct device_ops {
 	 * switchover) not: it must be whole all the same.
 	 */
 	int (*save)(struct device *device, struct buf *state);
+	/* Could load() take it? Changes nothing; else as load(). */
+	int (*check)(struct device *device, const uint8_t *state, size_t bytes,
+		     struct error *err);
 	/**
 	 * load() - take a state.
 	 * @state: hostile: looked at as a whole before anything changes.
@@ -52,6 +56,8 @@ struct device_ops {
 	void (*resume)(struct device *device);
 	/* Frees it. The machine's vCPUs have ended. */
 	void (*destroy)(struct device *device);
+	/* What save() writes: for who reads it without a device. */
+	const struct fields *fields;
 };
 
 struct device {

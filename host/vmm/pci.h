@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "vmm/fields.h"
 #include "vmm/io.h"
 #include "vmm/memmap.h"
 
@@ -206,6 +207,8 @@ int pci_config_write(struct pci_device *pci, unsigned int offset,
 /* MSI-X entry @vector, as the guest writes it: all four words at once. */
 int pci_msix_write(struct pci_device *pci, unsigned int vector,
 		   const struct pci_msix_entry *entry);
+
+extern const struct fields pci_fields; /* struct pci_state */
 
 void pci_get_state(struct pci_device *pci, struct pci_state *ret_state);
 /**

@@ -6,6 +6,64 @@
 
 #include "vmm/pci_impl.h"
 
+#define PCI(member, type, max)                                                 \
+	FIELD_NUMBER(struct pci_state, member, type, 1, max)
+#define BAR(n)                                                                 \
+	{                                                                      \
+		.name = "bar" #n, .type = FIELD_U32, .since = 1,               \
+		.offset = offsetof(struct pci_state, bar[n])                   \
+	}
+#define MSIX(member, max)                                                      \
+	FIELD_NUMBER(struct pci_msix_entry, member, FIELD_U32, 1, max)
+
+static const struct field msix_field[] = {
+	MSIX(addr_low, 0),
+	MSIX(addr_high, 0),
+	MSIX(data, 0),
+	MSIX(control, PCI_MSIX_MASKED),
+};
+
+static const struct fields msix_fields = {
+	.name = "msix",
+	.version = 1,
+	.nr = sizeof(msix_field) / sizeof(msix_field[0]),
+	.field = msix_field,
+};
+
+static const struct field pci_field[] = {
+	PCI(command, FIELD_U16, COMMAND_BITS),
+	PCI(interrupt_line, FIELD_U8, 0),
+	PCI(cache_line, FIELD_U8, 0),
+	PCI(msix_control, FIELD_U16, MSIX_CONTROL_BITS),
+	PCI(nr_vectors, FIELD_U16, PCI_MAX_VECTORS),
+	BAR(0),
+	BAR(1),
+	BAR(2),
+	BAR(3),
+	BAR(4),
+	BAR(5),
+	{ .name = "msix",
+	  .type = FIELD_LIST,
+	  .since = 1,
+	  .offset = offsetof(struct pci_state, msix),
+	  .bytes = sizeof(struct pci_msix_entry),
+	  .table = &msix_fields,
+	  .count = offsetof(struct pci_state, nr_vectors),
+	  .max_count = PCI_MAX_VECTORS },
+	{ .name = "pending",
+	  .type = FIELD_BYTES,
+	  .since = 1,
+	  .offset = offsetof(struct pci_state, pending),
+	  .bytes = sizeof(((struct pci_state *)0)->pending) },
+};
+
+const struct fields pci_fields = {
+	.name = "pci",
+	.version = 1,
+	.nr = sizeof(pci_field) / sizeof(pci_field[0]),
+	.field = pci_field,
+};
+
 void pci_get_state(struct pci_device *pci, struct pci_state *ret_state)
 {
 	struct pci_state *s = ret_state;

@@ -70,13 +70,14 @@ enum vm_value_kind {
  *	@name ("rax", "msr 0xc0000080", "lapic.irr", "xsave.ymm3"), the bytes.
  *	@name and @value live for the call only.
  *
- * Return: 0 or -EPROTO. Pure: needs no machine and no KVM.
+ * Return: 0, or -EPROTO with a sentence in @err, which may be NULL. Pure: needs
+ * no machine and no KVM.
  */
 int vm_state_describe(const uint8_t *state, size_t bytes,
 		      void (*each)(void *ctx, int vcpu, const char *name,
 				   enum vm_value_kind kind, const void *value,
 				   size_t value_bytes),
-		      void *ctx);
+		      void *ctx, struct error *err);
 
 /**
  * vm_state_compare() - what differs between two states, value by value.

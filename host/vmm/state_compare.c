@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define NAME_BYTES 48
+#define NAME_BYTES 64
 
 /* One value, in a list of them in a buffer. */
 struct value {
@@ -47,7 +47,7 @@ static int list_init(struct list *l, const uint8_t *state, size_t bytes)
 	int rc;
 
 	*l = (struct list){ .values = BUF_INIT, .bytes = BUF_INIT };
-	rc = vm_state_describe(state, bytes, collect, l);
+	rc = vm_state_describe(state, bytes, collect, l, NULL);
 	return rc ? rc : l->rc;
 }
 

@@ -11,16 +11,9 @@
 #include "vmm/compat.h"
 #include "vmm/serial.h"
 #include "vmm/state_format.h"
+#include "vmm/state_teller.h"
 
-struct teller {
-	void (*each)(void *ctx, int vcpu, const char *name,
-		     enum vm_value_kind kind, const void *value,
-		     size_t value_bytes);
-	void *ctx;
-	int vcpu;
-};
-
-struct field {
+struct place {
 	const char *name;
 	uint16_t offset;
 	uint16_t bytes;
@@ -33,14 +26,14 @@ struct field {
 	}
 
 #define REG(r) FIELD(kvm_regs, r, #r)
-static const struct field regs[] = {
+static const struct place regs[] = {
 	REG(rax), REG(rbx), REG(rcx), REG(rdx), REG(rsi), REG(rdi),
 	REG(rsp), REG(rbp), REG(r8),  REG(r9),	REG(r10), REG(r11),
 	REG(r12), REG(r13), REG(r14), REG(r15), REG(rip), REG(rflags),
 };
 
 #define SREG(r) FIELD(kvm_sregs2, r, #r)
-static const struct field sregs[] = {
+static const struct place sregs[] = {
 	SREG(cs),
 	SREG(ds),
 	SREG(es),
@@ -63,14 +56,14 @@ static const struct field sregs[] = {
 	SREG(pdptrs),
 };
 
-static const struct field debug[] = {
+static const struct place debug[] = {
 	FIELD(kvm_debugregs, db[0], "dr0"), FIELD(kvm_debugregs, db[1], "dr1"),
 	FIELD(kvm_debugregs, db[2], "dr2"), FIELD(kvm_debugregs, db[3], "dr3"),
 	FIELD(kvm_debugregs, dr6, "dr6"),   FIELD(kvm_debugregs, dr7, "dr7"),
 };
 
 #define EVENT(m) FIELD(kvm_vcpu_events, m, "event." #m)
-static const struct field events[] = {
+static const struct place events[] = {
 	EVENT(exception.injected),
 	EVENT(exception.nr),
 	EVENT(exception.has_error_code),
@@ -89,7 +82,7 @@ static const struct field events[] = {
 };
 
 /* Offsets in the register page; SDM vol. 3A, table 11-1. */
-static const struct field lapic[] = {
+static const struct place lapic[] = {
 	{ "lapic.id", 0x20, 4 },	   { "lapic.version", 0x30, 4 },
 	{ "lapic.tpr", 0x80, 4 },	   { "lapic.ldr", 0xd0, 4 },
 	{ "lapic.dfr", 0xe0, 4 },	   { "lapic.svr", 0xf0, 4 },
@@ -102,7 +95,7 @@ static const struct field lapic[] = {
 };
 
 #define SERIAL(m) FIELD(serial_state, m, "serial." #m)
-static const struct field serial[] = {
+static const struct place serial[] = {
 	SERIAL(ier),	   SERIAL(lcr),	       SERIAL(mcr),
 	SERIAL(scr),	   SERIAL(dll),	       SERIAL(dlm),
 	SERIAL(fcr),	   SERIAL(lsr_errors), SERIAL(thr_pending),
@@ -125,7 +118,7 @@ static void tell_clock(const struct teller *t, const char *name,
 
 /* The format has made sure that the part has the structure's size. */
 static void tell_fields(const struct teller *t, const struct state_part *part,
-			const struct field *f, size_t nr)
+			const struct place *f, size_t nr)
 {
 	for (; nr--; f++)
 		tell(t, f->name, part->data + f->offset, f->bytes);
@@ -285,6 +278,24 @@ static void tell_vcpu(const struct teller *t, const struct state_part *part)
 	tell_tsc(t, &part[STATE_TSC]);
 }
 
+/* The head: what KVM keeps in the rest is not all a value of the guest's. */
+static void tell_nested(const struct teller *t, const struct state_part *part)
+{
+	struct kvm_nested_state s;
+
+	if (!part->data)
+		return;
+	memcpy(&s, part->data, sizeof(s));
+	tell(t, "nested.flags", &s.flags, sizeof(s.flags));
+	tell(t, "nested.format", &s.format, sizeof(s.format));
+	if (s.format == KVM_STATE_NESTED_FORMAT_SVM) {
+		tell(t, "nested.vmcb", &s.hdr.svm.vmcb_pa, 8);
+		return;
+	}
+	tell(t, "nested.vmxon", &s.hdr.vmx.vmxon_pa, 8);
+	tell(t, "nested.vmcs", &s.hdr.vmx.vmcs12_pa, 8);
+}
+
 static void tell_ioapic(const struct teller *t, const struct state_part *part)
 {
 	struct kvm_irqchip chip;
@@ -336,18 +347,21 @@ int vm_state_describe(const uint8_t *state, size_t bytes,
 		      void (*each)(void *ctx, int vcpu, const char *name,
 				   enum vm_value_kind kind, const void *value,
 				   size_t value_bytes),
-		      void *ctx)
+		      void *ctx, struct error *err)
 {
 	struct teller t = { each, ctx, -1 };
 	struct state_view *view = calloc(1, sizeof(*view));
-	int rc = view ? state_parse(state, bytes, view, NULL) : -ENOMEM;
+	int rc = view ? state_parse(state, bytes, view, err) : -ENOMEM;
 	uint32_t i;
 
 	if (!rc)
 		tell_machine(&t, view);
+	if (!rc)
+		rc = teller_devices(&t, view, err);
 	for (i = 0; !rc && i < view->nr_vcpus; i++) {
 		t.vcpu = (int)i;
 		tell_vcpu(&t, view->vcpu[i]);
+		tell_nested(&t, &view->nested[i]);
 	}
 	free(view);
 	return rc;

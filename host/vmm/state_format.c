@@ -33,6 +33,10 @@ static const struct {
 	[STATE_IRQCHIP] = { "IRQCHIP", sizeof(struct kvm_irqchip), 0, 0 },
 	[STATE_PIT2] = { "PIT2", sizeof(struct kvm_pit_state2), 0, 0 },
 	[STATE_SERIAL] = { "SERIAL", sizeof(struct serial_state), 0, 0 },
+	[STATE_PCI] = { "PCI", sizeof(struct state_pci), 0, 0 },
+	[STATE_DEVICE] = { "DEVICE", sizeof(struct state_device), 1u << 20, 1 },
+	[STATE_NESTED] = { "NESTED", NESTED_MIN_BYTES, NESTED_MAX_BYTES,
+			   NESTED_MIN_BYTES },
 };
 
 const char *state_name(uint32_t id)
@@ -117,11 +121,26 @@ static struct state_part *slot(struct state_view *view,
 						 : NULL;
 	if (s->id == STATE_IRQCHIP)
 		return s->index < STATE_NR_CHIPS ? &view->chip[s->index] : NULL;
+	if (s->id >= STATE_PCI && view->version == STATE_VERSION_NO_PCI)
+		return NULL;
+	if (s->id == STATE_NESTED)
+		return s->index < view->nr_vcpus ? &view->nested[s->index]
+						 : NULL;
+	if (s->id == STATE_DEVICE)
+		return s->index < VM_MAX_DEVICES ? &view->device[s->index]
+						 : NULL;
 	if (s->index)
 		return NULL;
-	if (s->id == STATE_CLOCK)
+	switch (s->id) {
+	case STATE_CLOCK:
 		return &view->clock;
-	return s->id == STATE_PIT2 ? &view->pit : &view->serial;
+	case STATE_PIT2:
+		return &view->pit;
+	case STATE_SERIAL:
+		return &view->serial;
+	default:
+		return &view->pci;
+	}
 }
 
 static bool size_ok(const struct state_section *s)
@@ -190,6 +209,32 @@ static int missing(const struct state_part *part, uint32_t id, uint32_t index,
 			 state_name(id), index);
 }
 
+/* As many as the bus says, from the first one on. */
+static int check_devices(const struct state_view *view, struct error *err)
+{
+	struct state_pci pci;
+	uint32_t i;
+	int rc = missing(&view->pci, STATE_PCI, 0, err);
+
+	if (rc)
+		return rc;
+	memcpy(&pci, view->pci.data, sizeof(pci));
+	if (pci.nr_devices > VM_MAX_DEVICES)
+		return error_set(err, -EPROTO,
+				 "the machine state's section PCI claims %u "
+				 "devices",
+				 pci.nr_devices);
+	for (i = 0; !rc && i < pci.nr_devices; i++)
+		rc = missing(&view->device[i], STATE_DEVICE, i, err);
+	for (; !rc && i < VM_MAX_DEVICES; i++)
+		if (view->device[i].data)
+			rc = error_set(err, -EPROTO,
+				       "the machine state has a section DEVICE "
+				       "for %u; section PCI says there are %u",
+				       i, pci.nr_devices);
+	return rc;
+}
+
 static int check_complete(const struct state_view *view, struct error *err)
 {
 	uint32_t i, id;
@@ -204,6 +249,8 @@ static int check_complete(const struct state_view *view, struct error *err)
 	for (i = 0; !rc && i < view->nr_vcpus; i++)
 		for (id = 0; !rc && id < STATE_NR_VCPU_IDS; id++)
 			rc = missing(&view->vcpu[i][id], id, i, err);
+	if (!rc && view->version != STATE_VERSION_NO_PCI)
+		rc = check_devices(view, err);
 	return rc;
 }
 
@@ -213,11 +260,12 @@ static int check_header(const struct state_header *h, size_t bytes,
 	if (memcmp(h->magic, STATE_MAGIC, sizeof(h->magic)))
 		return error_set(err, -EPROTO,
 				 "these bytes are not a machine's state");
-	if (h->version != STATE_VERSION)
+	if (h->version < STATE_VERSION_NO_PCI || h->version > STATE_VERSION)
 		return error_set(err, -EPROTO,
 				 "the machine state has version %u; this "
-				 "vmferry reads %u",
-				 h->version, STATE_VERSION);
+				 "vmferry reads %u to %u",
+				 h->version, STATE_VERSION_NO_PCI,
+				 STATE_VERSION);
 	if (!h->nr_vcpus || h->nr_vcpus > VM_MAX_VCPUS || h->reserved)
 		return error_set(err, -EPROTO,
 				 "the machine state claims %u vCPUs",
@@ -245,6 +293,7 @@ int state_parse(const uint8_t *data, size_t bytes, struct state_view *ret_view,
 	if (rc)
 		return rc;
 	memset(ret_view, 0, sizeof(*ret_view));
+	ret_view->version = h.version;
 	ret_view->nr_vcpus = h.nr_vcpus;
 	for (i = 0; !rc && i < h.nr_sections; i++)
 		rc = take_section(&r, ret_view, err);

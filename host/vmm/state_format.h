@@ -6,6 +6,8 @@
  * and zeros up to a multiple of 8. Payloads are KVM's own structures, which
  * are ABI, but for those below. Order is free; presence is not: each vCPU has
  * each vCPU section once, the machine each of its own.
+ *
+ * Version 2 added PCI and DEVICE.
  */
 #ifndef VMFERRY_VMM_STATE_FORMAT_H
 #define VMFERRY_VMM_STATE_FORMAT_H
@@ -15,10 +17,13 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "vmm/device.h"
 #include "vmm/vm.h"
 
 #define STATE_MAGIC "FRRYSTAT"
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
+/* Machines without PCI; read all the same. */
+#define STATE_VERSION_NO_PCI 1u
 
 struct state_header {
 	uint8_t magic[8]; /* STATE_MAGIC without its NUL */
@@ -54,6 +59,9 @@ enum state_id {
 	STATE_IRQCHIP, /* index: 0, 1 = PICs, 2 = IOAPIC */
 	STATE_PIT2,
 	STATE_SERIAL, /* struct serial_state */
+	STATE_PCI, /* struct state_pci */
+	STATE_DEVICE, /* index: the device's; struct state_device, its state */
+	STATE_NESTED, /* struct kvm_nested_state; of a vCPU, if it has any */
 	STATE_NR_IDS,
 };
 
@@ -80,7 +88,23 @@ struct state_tsc {
 
 #define STATE_TSC_OFFSET 1u
 
+/* The bus. */
+struct state_pci {
+	uint32_t address; /* the register behind port 0xcf8 */
+	uint32_t nr_devices; /* that have a section */
+};
+
+/* Of a device: then come its fields, fields.h has how. */
+struct state_device {
+	char name[16]; /* "net0", zeros behind it */
+	char table[16]; /* of the fields: "queues", the same */
+};
+
 #define STATE_NR_CHIPS 3u
+
+/* STATE_NESTED: a head, and up to two VMCSs or one VMCB. */
+#define NESTED_MIN_BYTES 128u
+#define NESTED_MAX_BYTES (128u + 8192u)
 
 struct state_part {
 	const uint8_t *data; /* any alignment; NULL = not seen */
@@ -88,10 +112,14 @@ struct state_part {
 };
 
 struct state_view {
+	uint32_t version;
 	uint32_t nr_vcpus;
 	struct state_part vcpu[VM_MAX_VCPUS][STATE_NR_VCPU_IDS];
 	struct state_part clock, pit, serial;
 	struct state_part chip[STATE_NR_CHIPS];
+	struct state_part pci; /* not there before version 2 */
+	struct state_part device[VM_MAX_DEVICES];
+	struct state_part nested[VM_MAX_VCPUS];
 };
 
 /* "XSAVE", for sentences; "?" if unknown. */

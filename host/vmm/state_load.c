@@ -89,7 +89,9 @@ static int load_part(struct load *l, struct vcpu *vcpu, size_t i,
 	const struct state_part *part = &l->view->vcpu[vcpu->index][id];
 	int rc;
 
-	if (order[i].request)
+	if (id == STATE_XCRS && !vcpu->vm->caps.xcrs)
+		rc = 0;
+	else if (order[i].request)
 		rc = kvm_ioctl(vcpu->fd, order[i].request,
 			       (void *)aligned(l, part));
 	else if (id == STATE_CPUID)
@@ -102,6 +104,19 @@ static int load_part(struct load *l, struct vcpu *vcpu, size_t i,
 	else
 		rc = load_tsc(l, vcpu);
 	return explain(rc, id, vcpu->index, err);
+}
+
+/* Nested state comes behind what it is checked against, and before events. */
+static int load_step(struct load *l, struct vcpu *vcpu, size_t i,
+		     struct error *err)
+{
+	uint32_t n = vcpu->index;
+	int rc = 0;
+
+	if (order[i].id == STATE_MP_STATE)
+		rc = explain(nested_load(vcpu, &l->view->nested[n]),
+			     STATE_NESTED, n, err);
+	return rc ? rc : load_part(l, vcpu, i, err);
 }
 
 /* After the LAPICs: an interrupt that a chip has pending goes to one. */
@@ -151,14 +166,17 @@ static int load_all(struct load *l, struct error *err)
 		return explain(rc, STATE_CLOCK, 0, err);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		for (step = 0; !rc && step < STATE_NR_VCPU_IDS; step++)
-			rc = load_part(l, &vm->vcpu[i], step, err);
+			rc = load_step(l, &vm->vcpu[i], step, err);
 	if (!rc)
 		rc = load_chips(l, err);
-	return rc ? rc : load_serial(l, err);
+	if (!rc)
+		rc = load_serial(l, err);
+	/* An interrupt that a device has pending goes to a LAPIC, too. */
+	return rc ? rc : devices_load(vm, l->view, err);
 }
 
 /* What can be told before anything is loaded. */
-static int check_shape(const struct vm *vm, const struct state_view *view,
+static int check_shape(struct vm *vm, const struct state_view *view,
 		       struct error *err)
 {
 	size_t xsave = vm->caps.xsave_bytes;
@@ -179,12 +197,18 @@ static int check_shape(const struct vm *vm, const struct state_view *view,
 					 "this host's vCPUs have %zu",
 					 i, view->vcpu[i][STATE_XSAVE].bytes,
 					 xsave);
+	for (i = 0; i < view->nr_vcpus; i++) {
+		int rc = nested_check(vm, &view->nested[i], i, err);
+
+		if (rc)
+			return rc;
+	}
 	memcpy(&serial, view->serial.data, sizeof(serial));
 	if (!serial_state_valid(&serial))
 		return error_set(err, -EPROTO,
 				 "section SERIAL holds a state that no serial "
 				 "port can be in");
-	return 0;
+	return devices_check(vm, view, err);
 }
 
 static size_t largest_part(const struct state_view *view)

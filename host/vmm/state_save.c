@@ -46,7 +46,11 @@ static int save_plain(const struct vcpu *vcpu, size_t i, struct buf *state,
 
 	_Static_assert(sizeof(struct kvm_sregs2) <= sizeof(u), "fits");
 	_Static_assert(sizeof(struct kvm_xcrs) <= sizeof(u), "fits");
-	rc = kvm_ioctl(vcpu->fd, plain[i].request, &u);
+	/* A CPU without XSAVE has no XCR0: saved as 0. */
+	if (plain[i].id == STATE_XCRS && !vcpu->vm->caps.xcrs)
+		rc = 0;
+	else
+		rc = kvm_ioctl(vcpu->fd, plain[i].request, &u);
 	if (rc >= 0)
 		rc = state_append(state, plain[i].id, vcpu->index, &u,
 				  plain[i].bytes);
@@ -128,6 +132,9 @@ static int save_vcpu(const struct vcpu *vcpu, struct buf *state,
 		rc = save_msrs(vcpu, state, err);
 	if (!rc)
 		rc = save_cpuid(vcpu, state, err);
+	if (!rc)
+		rc = explain(nested_save(vcpu, state), STATE_NESTED,
+			     vcpu->index, err);
 	return rc ? rc : save_tsc(vcpu, state, err);
 }
 
@@ -191,6 +198,8 @@ int vm_state_save(struct vm *vm, struct buf *state, struct error *err)
 	/* Before the chips: a line that changes now is still in them. */
 	if (!rc)
 		rc = save_serial(vm, state, err);
+	if (!rc)
+		rc = devices_save(vm, state, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = save_vcpu(&vm->vcpu[i], state, err);
 	if (!rc)

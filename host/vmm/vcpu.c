@@ -47,6 +47,9 @@ int vcpu_create(struct vm *vm, unsigned int index, struct error *err)
 	if (rc < 0)
 		goto out_err;
 	vcpu->fd = rc;
+	if (kvm_ioctl_value(vm->fd, KVM_CHECK_EXTENSION,
+			    KVM_CAP_BINARY_STATS_FD) > 0)
+		vcpu->stats_fd = kvm_ioctl_value(vcpu->fd, KVM_GET_STATS_FD, 0);
 	run = mmap(NULL, vm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 		   vcpu->fd, 0);
 	if (run == MAP_FAILED) {
@@ -176,6 +179,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 	dirty_ring_unmap(vcpu);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->run_bytes);
+	if (vcpu->stats_fd >= 0)
+		close(vcpu->stats_fd);
 	if (vcpu->fd >= 0)
 		close(vcpu->fd);
 }

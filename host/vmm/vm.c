@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/dirty.h"
+#include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
 /* Three pages and one that Intel's real-mode emulation wants; above the
@@ -112,6 +113,10 @@ static int create_vcpus(struct vm *vm, struct error *err)
 	unsigned int i;
 	int rc = cpuid_build(vm, err);
 
+	if (!rc)
+		rc = nested_resolve(vm, err);
+	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+		rc = hyperv_kvm_check(vm, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_create(vm, i, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
@@ -157,13 +162,17 @@ static struct vm *alloc_vm(const struct vm_params *p)
 	vm->events = p->events ? p->events : &no_events;
 	vm->ctx = p->ctx;
 	vm->nr_vcpus = p->nr_vcpus;
+	vm->nested_want = p->nested;
+	vm->hyperv = p->hyperv;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	pthread_mutex_init(&vm->device_lock, NULL);
 	pthread_mutex_init(&vm->log.lock, NULL);
 	serial_init(&vm->serial, &serial_ops, vm);
 	for (i = 0; i < p->nr_vcpus; i++)
-		vm->vcpu[i] = (struct vcpu){ .vm = vm, .index = i, .fd = -1 };
+		vm->vcpu[i] = (struct vcpu){
+			.vm = vm, .index = i, .fd = -1, .stats_fd = -1
+		};
 	return vm;
 }
 
@@ -226,6 +235,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->kvm_fd);
 	guestmem_exit(&vm->mem);
 	free(vm->cpuid);
+	free(vm->cpuid_taken);
 	free(vm->msr);
 	vm_log_exit(vm);
 	pthread_mutex_destroy(&vm->device_lock);

@@ -60,6 +60,19 @@ enum vm_commit {
 	VM_COMMIT_PREPARED,
 };
 
+/* May the guest be a hypervisor? */
+enum vm_nested {
+	VM_NESTED_AUTO, /* where the host's KVM allows it */
+	VM_NESTED_ON, /* or there is no machine */
+	VM_NESTED_OFF,
+};
+
+/* Whose interface does the guest see? */
+enum vm_hyperv {
+	VM_HYPERV_OFF, /* KVM's */
+	VM_HYPERV_KVM, /* Hyper-V's, served by KVM */
+};
+
 struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
@@ -76,6 +89,8 @@ struct vm_params {
 	 */
 	unsigned int dirty_ring_entries;
 	enum vm_commit commit;
+	enum vm_nested nested;
+	enum vm_hyperv hyperv;
 	const struct vm_events *events; /* must outlive the machine */
 	void *ctx; /* handed to the events */
 	const char *kvm_path; /* NULL = /dev/kvm */

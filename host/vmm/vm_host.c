@@ -76,7 +76,6 @@ static const struct {
 	{ KVM_CAP_DEBUGREGS, "DEBUGREGS" },
 	{ KVM_CAP_SREGS2, "SREGS2" },
 	{ KVM_CAP_XSAVE, "XSAVE" },
-	{ KVM_CAP_XCRS, "XCRS" },
 	{ KVM_CAP_ADJUST_CLOCK, "ADJUST_CLOCK" },
 	{ KVM_CAP_GET_TSC_KHZ, "GET_TSC_KHZ" },
 };
@@ -121,6 +120,8 @@ int vm_probe_caps(struct vm *vm, struct error *err)
 	caps->tsc_control = check_cap(vm, KVM_CAP_TSC_CONTROL);
 	caps->tsc_deadline = check_cap(vm, KVM_CAP_TSC_DEADLINE_TIMER);
 	caps->xsave_bytes = (size_t)check_cap(vm, KVM_CAP_XSAVE2);
+	caps->xcrs = check_cap(vm, KVM_CAP_XCRS);
+	caps->nested_bytes = (size_t)check_cap(vm, KVM_CAP_NESTED_STATE);
 	caps->manual_dirty =
 		(unsigned int)check_cap(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2);
 	disable_zap_all(vm);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "vmm/compat.h"
+#include "vmm/nested.h"
 #include "vmm/serial.h"
 #include "vmm/state.h"
 #include "vmm/vm.h"
@@ -34,6 +35,10 @@ struct vcpu {
 	bool ring_skewed;
 	uint32_t ring_taken; /* since it was full last */
 	unsigned int ring_futile; /* full so often, with nothing in it */
+	/* KVM's counters; -1 = none. Opened before it runs: the call waits for
+	 * KVM_RUN to return. */
+	int stats_fd;
+	bool has_evmcs; /* KVM_CAP_HYPERV_ENLIGHTENED_VMCS is enabled */
 	pid_t tid; /* set before vm_create() returns */
 	_Atomic uint64_t nr_exits;
 };
@@ -48,9 +53,11 @@ enum vm_want {
 struct vm_caps {
 	bool tsc_control;
 	bool tsc_deadline;
+	bool xcrs; /* the CPU has XSAVE */
 	size_t xsave_bytes; /* of KVM_GET_XSAVE2; 0 = only KVM_GET_XSAVE */
 	unsigned int manual_dirty; /* flags of MANUAL_DIRTY_LOG_PROTECT2 */
 	uint32_t ring_entries; /* dirty ring in use; 0 = bitmap */
+	size_t nested_bytes; /* of KVM_GET_NESTED_STATE at most; 0 = none */
 };
 
 struct dirty_log {
@@ -81,8 +88,15 @@ struct vm {
 	struct vm_map map;
 	uint32_t tsc_khz;
 
+	enum vm_hyperv hyperv;
+	enum vm_nested nested_want;
+	enum nested_kind nested; /* what the guest has */
+	bool drop_nested; /* sabotage: saves leave it out */
+
 	/* What KVM offers, patched; each vCPU gets its copy (cpuid.c). */
 	struct kvm_cpuid2 *cpuid;
+	/* What became of it on vCPU 0: KVM adds to it. */
+	struct kvm_cpuid2 *cpuid_taken;
 	/* MSRs that can be read on this host, ascending (msr.c). */
 	uint32_t *msr;
 	unsigned int nr_msrs;

@@ -132,6 +132,21 @@ struct memmap_space *vm_port_space(struct vm *vm)
 	return vm->map.ports;
 }
 
+void *vm_ram_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
+{
+	const struct memmap_range *range;
+	void *at = NULL;
+
+	memmap_read_lock();
+	range = memmap_find(memmap_view(vm->map.memory), gpa);
+	if (range && range->region->kind == MEMMAP_RAM &&
+	    bytes <= range->bytes && gpa - range->addr <= range->bytes - bytes)
+		at = vm->mem.region[range->region - vm->map.ram].hva +
+		     range->offset + (gpa - range->addr);
+	memmap_read_unlock();
+	return at;
+}
+
 struct pci_bus *vm_pci(struct vm *vm)
 {
 	return vm->map.pci;

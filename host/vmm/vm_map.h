@@ -31,6 +31,12 @@ struct vm_map {
 int vm_map_init(struct vm *vm, enum vm_commit commit, struct error *err);
 /* KVM is told no more: the machine ends, with all that KVM has. */
 void vm_map_silence(struct vm *vm);
+/*
+ * Host address of guest memory that a device writes, as the map has it now;
+ * NULL: it is not all RAM. Context: any, but for a transaction with changes.
+ */
+void *vm_ram_at(struct vm *vm, uint64_t gpa, uint64_t bytes);
+
 /* Destroys the devices. Fine on zeros. */
 void vm_map_exit(struct vm *vm);
 

@@ -31,6 +31,14 @@ say stop "error nothing"
 say verify "error verify needs a stopped"
 say "state check" "error nothing is planted"
 say "cycles rounds=0" "error only rounds=N"
+say "queues rounds=0" "error only rounds=N"
+say "start dma=1M" "error dma needs a DMA engine"
+say "start dma=fast" "error dma=fast does not fit"
+say dma "ok dma"
+is devices 0
+say queues "ok queues"
+is devices 0
+is doubled 0
 say "$(printf '%1100s' x | tr ' ' x)" "error a line has at most"
 
 for pattern in sequential random "strided stride=12K" \

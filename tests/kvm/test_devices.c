@@ -10,11 +10,11 @@
 
 #include "base/buf.h"
 #include "machine.h"
-#include "machine/bench_device.h"
 #include "machine/devload.h"
 #include "vmm/device.h"
 #include "vmm/map_stats.h"
 #include "vmm/pci.h"
+#include "vmm/queue_devices.h"
 
 #define NR_DEVICES 3u
 #define NR_QUEUES 5u
@@ -28,10 +28,12 @@ struct pair {
 static struct machine *make(void)
 {
 	struct machine *m = machine_new(1, 16ull << 20);
+	struct queues_list list = { .nr = NR_DEVICES };
 	unsigned int i;
 
 	for (i = 0; i < NR_DEVICES; i++)
-		assert_int_equal(bench_device_add(m->vm, NR_QUEUES), 0);
+		list.device[i].nr_queues = NR_QUEUES;
+	assert_int_equal(queues_add(m->vm, &list), 0);
 	return m;
 }
 
@@ -45,8 +47,9 @@ static int setup(void **state)
 	p->source = make();
 	p->target = make();
 	for (i = 0; i < NR_DEVICES; i++)
-		assert_int_equal(
-			bench_device_start(vm_device(p->source->vm, i)), 0);
+		assert_int_equal(queues_start(vm_device(p->source->vm, i),
+					      0x100000 + i * 0x1000),
+				 0);
 	assert_int_equal(vm_devices_announce(p->source->vm, &p->said), 0);
 	*state = p;
 	return 0;
@@ -101,7 +104,9 @@ static void test_wrong_field(void **state)
 {
 	struct pair *p = *state;
 
-	p->said.data[8] |= 1; /* command: I/O, which no device of ours has */
+	/* command, behind head and version: I/O, which no device of ours
+	 * has */
+	p->said.data[8 + 4] |= 1;
 	assert_int_equal(prepare(p, p->said.bytes), -EPROTO);
 	assert_non_null(strstr(p->err.text, "'command'"));
 }
@@ -146,8 +151,7 @@ static void test_commits(void **state)
 {
 	const struct devload_config config = {
 		.nr_vcpus = 1,
-		.nr_devices = 2,
-		.nr_queues = { 4, 7 },
+		.devices = { 2, { { QUEUES_NET, 4 }, { QUEUES_BLK, 7 } } },
 	};
 	struct devload_sample s;
 	struct devload *load;

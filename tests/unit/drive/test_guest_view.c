@@ -51,6 +51,8 @@ static const struct lie lies[] = {
 	{ "65 vCPUs", -EPROTO, FIELD(nr_vcpus), 65 },
 	{ "out of its bounds", -EPROTO, FIELD(nr_vcpus), 64 },
 	{ "epoch has 2 vCPUs", -EPROTO, FIELD(nr_vcpus), 1 },
+	{ "9 DMA engines", -EPROTO, FIELD(nr_dma), 9 },
+	{ "DMA engines", -EPROTO, FIELD(nr_dma), UINT32_MAX },
 	{ "0 Hz", -EPROTO, FIELD(tsc_hz), 0 },
 	{ "Hz", -EPROTO, FIELD(tsc_hz), UINT64_MAX },
 	{ "counters lie over its header", -EPROTO, FIELD(vcpu_offset), 64 },
@@ -222,6 +224,28 @@ static void honest_guests_are_read(void **state)
 	fake_guest_destroy(g);
 }
 
+/* The epoch's second worker is no vCPU. */
+static void dma_engines_count_too(void **state)
+{
+	struct fake_guest *g = make();
+	struct guest_view view;
+
+	g->control->nr_vcpus = 1;
+	g->control->nr_dma = 1;
+	view = fake_guest_view(g);
+	assert_int_equal(guest_view_workers(&view.control), 2);
+	assert_int_equal(view.vcpu[1].steps, 17);
+	assert_int_equal(guest_view_steps(&view), 17);
+	guest_view_exit(&view);
+	g->log[1].nr = 1;
+	g->log[1].change[1] = (g->vcpu[1].steps + 1) << 8;
+	expect_refusal(g, -EPROTO, "log of changed orders");
+	g->log[1].nr = 0;
+	g->vcpu[1].steps = 1ull << 48;
+	expect_refusal(g, -EPROTO, "claims 281474976710656 steps");
+	fake_guest_destroy(g);
+}
+
 static void stall_logs_give_percentiles(void **state)
 {
 	struct fake_guest *g = make();
@@ -274,6 +298,7 @@ int main(void)
 		cmocka_unit_test(bad_announcements_are_refused),
 		cmocka_unit_test(account_and_machine_must_agree),
 		cmocka_unit_test(honest_guests_are_read),
+		cmocka_unit_test(dma_engines_count_too),
 		cmocka_unit_test(stall_logs_give_percentiles),
 	};
 

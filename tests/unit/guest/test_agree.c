@@ -28,6 +28,9 @@ static const char *const texts[] = {
 	"pattern=burst,burst=3s/50ms,content=r:64",
 	"rate=1M+2000p+0+16T+1K+1KB+3+4",
 	"phases=pattern:random/10ms",
+	"dma=50M",
+	"dma=2000p,rate=0",
+	"dma=0",
 	"rate=5M,phases=pattern:strided&stride:8K/1h;rate:1M+2M/1500ms",
 	"pattern=hotcold,hot=7%/70%,phases=rate:1M/1s;rate:2M/1s;"
 	"pattern:burst&burst:20ms/30ms/2s;pattern:sequential/3s;rate:5/1s;"
@@ -87,6 +90,8 @@ static void test_agree(void **state)
 		assert_int_equal(w.wss_bytes, o.wss_bytes);
 		assert_int_equal(w.seed, o.seed);
 		assert_int_equal(w.check, o.check);
+		assert_int_equal(w.dma, o.dma);
+		assert_int_equal(w.dma_bytes_per_s, o.dma_bytes_per_s);
 	}
 }
 

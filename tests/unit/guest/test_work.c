@@ -7,115 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "classify.h"
 #include "work/page.h"
 #include "work/stall.h"
-#include "x86/smp.h"
-
-#define NR_PAGES 37u /* no power of two */
-#define NR_CPUS 2u
-
-struct fixture {
-	uint8_t *area;
-	struct cpu cpu[NR_CPUS];
-	struct abi_vcpu vcpu[NR_CPUS];
-	struct abi_bad_log bad[NR_CPUS];
-	struct abi_stall stall[NR_CPUS];
-	struct oracle_log log[NR_CPUS];
-};
-
-uint32_t smp_nr_cpus(void)
-{
-	return NR_CPUS;
-}
-
-uint64_t user_enter(uint64_t (*fn)(void *arg), void *arg)
-{
-	return fn(arg);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f =
-		aligned_alloc(4096, ABI_ALIGN_PAGE(sizeof(struct fixture)));
-	uint8_t *area = mmap(NULL, NR_PAGES * 4096, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (!f || area == MAP_FAILED)
-		return -1;
-	memset(f, 0, sizeof(*f));
-	f->area = area;
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	int ret = munmap(f->area, NR_PAGES * 4096);
-
-	free(f);
-	return ret;
-}
-
-static void begin(struct fixture *f, uint32_t pattern, uint32_t write,
-		  uint32_t content, bool check)
-{
-	uint64_t gfn = (uint64_t)f->area >> ABI_PAGE_SHIFT;
-	uint32_t i;
-
-	/* Two ranges, the first one not the lower one. */
-	work.oracle = (struct oracle){
-		.seed = 5,
-		.epoch = 1,
-		.nr_vcpus = NR_CPUS,
-		.nr_orders = 1,
-		.order[0].pattern = pattern,
-		.write = write,
-		.content = content,
-		.ratio = 3,
-		.nr_pages = NR_PAGES,
-		.nr_ranges = 2,
-		.range = { { gfn + 20, NR_PAGES - 20 }, { gfn, 20 } },
-	};
-	if (pattern == ORACLE_STRIDED)
-		work.oracle.order[0].stride_pages = 5;
-	if (pattern == ORACLE_HOTCOLD)
-		work.oracle.order[0] =
-			(struct oracle_order){ pattern, 0, 10, 90 };
-	assert_true(oracle_valid(&work.oracle));
-	work.check = check;
-	for (i = 0; i < NR_CPUS; i++) {
-		struct oracle_slice s = oracle_slice(&work.oracle, i);
-		struct cpu *cpu = &f->cpu[i];
-
-		cpu->index = i;
-		cpu->vcpu = &f->vcpu[i];
-		cpu->bad = &f->bad[i];
-		cpu->stall = &f->stall[i];
-		cpu->log = &f->log[i];
-		memset(cpu->log, 0, sizeof(*cpu->log));
-		cpu->slice_first = s.first;
-		cpu->slice_pages = s.nr_pages;
-		memset(cpu->vcpu, 0, sizeof(*cpu->vcpu));
-		work_fill(cpu);
-		assert_int_equal(cpu->vcpu->filled, s.nr_pages);
-		work_begin(cpu);
-	}
-}
-
-static void run(struct cpu *cpu, uint64_t steps)
-{
-	cpu->step_limit = cpu->vcpu->steps + steps;
-	assert_int_equal(work_run(cpu), WORK_PAUSED);
-	assert_int_equal(cpu->vcpu->steps, cpu->step_limit);
-	assert_int_equal(cpu->stall->nr_steps, cpu->vcpu->steps);
-}
+#include "work_fixture.h"
 
 static uint64_t verify(struct cpu *cpu)
 {
@@ -315,22 +213,23 @@ static void test_zero_and_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_kind_verifies, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_orders_change, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_every_kind_verifies,
+						work_setup, work_teardown),
+		cmocka_unit_test_setup_teardown(test_orders_change, work_setup,
+						work_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_attention_stops_at_a_boundary, setup, teardown),
+			test_attention_stops_at_a_boundary, work_setup,
+			work_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_damage_is_found_inline_and_by_verify, setup,
-			teardown),
+			test_damage_is_found_inline_and_by_verify, work_setup,
+			work_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_log_does_not_overflow,
-						setup, teardown),
+						work_setup, work_teardown),
 		cmocka_unit_test(test_stall_keeps_the_longest),
-		cmocka_unit_test_setup_teardown(test_pause_is_no_stall, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_zero_and_clean, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_pause_is_no_stall,
+						work_setup, work_teardown),
+		cmocka_unit_test_setup_teardown(test_zero_and_clean, work_setup,
+						work_teardown),
 	};
 
 	return cmocka_run_group_tests_name("guest_work", tests, NULL, NULL);

@@ -60,6 +60,7 @@ void fake_vm_exit(struct fake_vm *vm)
 		       vm->region[i].bytes + 2 * FAKE_PAGE);
 		free(vm->log[i]);
 	}
+	free(vm->device);
 	pthread_mutex_destroy(&vm->lock);
 }
 
@@ -128,7 +129,7 @@ static void guest_turn(struct fake_vm *vm)
 	}
 }
 
-static int fails(struct fake_vm *vm, enum fake_fault op)
+int fake_vm_fails(struct fake_vm *vm, enum fake_fault op)
 {
 	if (vm->fault != op)
 		return 0;
@@ -139,7 +140,8 @@ static int fails(struct fake_vm *vm, enum fake_fault op)
 bool fake_vm_equal(const struct fake_vm *a, const struct fake_vm *b)
 {
 	return !fake_vm_differences(a, b) && a->state_bytes == b->state_bytes &&
-	       !memcmp(a->state, b->state, a->state_bytes);
+	       !memcmp(a->state, b->state, a->state_bytes) &&
+	       fake_devices_equal(a, b);
 }
 
 uint64_t fake_vm_bytes(const struct fake_vm *vm)
@@ -181,7 +183,7 @@ static int op_log_start(void *ctx)
 {
 	struct fake_vm *vm = ctx;
 	unsigned int i;
-	int rc = fails(vm, FAKE_LOG_START);
+	int rc = fake_vm_fails(vm, FAKE_LOG_START);
 
 	if (rc)
 		return rc;
@@ -209,7 +211,7 @@ static int op_fetch(void *ctx, unsigned int index, uint64_t *bitmap,
 {
 	struct fake_vm *vm = ctx;
 	size_t i;
-	int rc = fails(vm, FAKE_FETCH);
+	int rc = fake_vm_fails(vm, FAKE_FETCH);
 
 	if (rc)
 		return rc;
@@ -228,7 +230,7 @@ static int op_clear(void *ctx, unsigned int index, uint64_t first, uint64_t nr,
 {
 	struct fake_vm *vm = ctx;
 	uint64_t i, end = first + nr;
-	int rc = fails(vm, FAKE_CLEAR);
+	int rc = fake_vm_fails(vm, FAKE_CLEAR);
 
 	if (rc)
 		return rc;
@@ -247,7 +249,7 @@ static int op_clear(void *ctx, unsigned int index, uint64_t first, uint64_t nr,
 static int op_pause(void *ctx)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_PAUSE);
+	int rc = fake_vm_fails(vm, FAKE_PAUSE);
 
 	vm->nr_pauses++; /* a failed one is undone, too */
 	if (rc)
@@ -263,7 +265,7 @@ static int op_pause(void *ctx)
 static int op_resume(void *ctx)
 {
 	struct fake_vm *vm = ctx;
-	int rc = vm->stays_down ? -EIO : fails(vm, FAKE_RESUME);
+	int rc = vm->stays_down ? -EIO : fake_vm_fails(vm, FAKE_RESUME);
 
 	if (rc)
 		return rc;
@@ -277,7 +279,7 @@ static int op_resume(void *ctx)
 static int op_announce(void *ctx, struct buf *state)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_ANNOUNCE);
+	int rc = fake_vm_fails(vm, FAKE_ANNOUNCE);
 
 	assert(vm->nr_pauses == 0);
 	return rc ? rc : buf_append(state, vm->state, vm->state_bytes);
@@ -286,7 +288,7 @@ static int op_announce(void *ctx, struct buf *state)
 static int op_prepare(void *ctx, const uint8_t *state, size_t bytes)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_PREPARE);
+	int rc = fake_vm_fails(vm, FAKE_PREPARE);
 
 	assert(!vm->running && !vm->loaded);
 	vm->prepared = !rc;
@@ -296,7 +298,7 @@ static int op_prepare(void *ctx, const uint8_t *state, size_t bytes)
 static int op_save(void *ctx, struct buf *state)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_SAVE);
+	int rc = fake_vm_fails(vm, FAKE_SAVE);
 
 	assert(!vm->running);
 	return rc ? rc : buf_append(state, vm->state, vm->state_bytes);
@@ -305,7 +307,7 @@ static int op_save(void *ctx, struct buf *state)
 static int op_load(void *ctx, const uint8_t *state, size_t bytes)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_LOAD);
+	int rc = fake_vm_fails(vm, FAKE_LOAD);
 
 	assert(!vm->running);
 	if (rc || bytes > sizeof(vm->state))
@@ -321,7 +323,7 @@ static int op_reached(void *ctx, unsigned int index, uint64_t end_page,
 		      struct error *err)
 {
 	struct fake_vm *vm = ctx;
-	int rc = fails(vm, FAKE_REACHED);
+	int rc = fake_vm_fails(vm, FAKE_REACHED);
 
 	if (rc)
 		return error_set(err, rc, "its memory could not be had");
@@ -347,4 +349,5 @@ const struct migrate_vm_ops fake_vm_ops = {
 	.save_state = op_save,
 	.load_state = op_load,
 	.reached = op_reached,
+	.devices = &fake_device_ops,
 };

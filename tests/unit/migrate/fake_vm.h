@@ -24,6 +24,24 @@ enum fake_fault {
 	FAKE_REACHED,
 	FAKE_ANNOUNCE,
 	FAKE_PREPARE,
+	FAKE_LEFT,
+	FAKE_READ,
+	FAKE_WRITE,
+	FAKE_FINISH,
+};
+
+#define FAKE_DEVICES 3u
+
+/* Its data: a string of bytes, some of it for before the pause. */
+struct fake_device {
+	uint8_t data[3u << 20];
+	size_t bytes; /* in all; target: so far */
+	size_t early_bytes; /* can be read while the machine runs */
+	size_t must_bytes; /* of these, before it may stop */
+	size_t step_bytes; /* early ones come in such steps; 0 = as they are */
+	size_t at; /* read so far */
+	bool guesses_none; /* of what is to be read after the pause */
+	bool finished;
 };
 
 struct fake_vm {
@@ -50,6 +68,9 @@ struct fake_vm {
 	uint64_t reached[MIGRATE_MAX_REGIONS];
 	unsigned int nr_reached;
 	bool went_back;
+	unsigned int nr_devices;
+	struct fake_device
+		*device; /* of FAKE_DEVICES; with the first of them */
 };
 
 extern const struct migrate_vm_ops fake_vm_ops;
@@ -60,6 +81,8 @@ void fake_vm_init(struct fake_vm *vm, const unsigned int *pages,
 void fake_vm_exit(struct fake_vm *vm);
 /* Random pages, some of them zero, and a random state; the machine runs. */
 void fake_vm_fill(struct fake_vm *vm, uint64_t seed);
+/* @early, @late: bytes of its data for before and after the pause. */
+void fake_vm_add_device(struct fake_vm *vm, size_t early, size_t late);
 /* One write by the guest, if it runs: to a random page, sometimes zeros. */
 void fake_vm_write(struct fake_vm *vm, uint64_t random);
 bool fake_vm_equal(const struct fake_vm *a, const struct fake_vm *b);
@@ -69,5 +92,10 @@ unsigned int fake_vm_differences(const struct fake_vm *a,
 				 const struct fake_vm *b);
 
 uint64_t fake_random(uint64_t *state);
+
+/* For the files of the machine itself. */
+extern const struct migrate_device_ops fake_device_ops;
+int fake_vm_fails(struct fake_vm *vm, enum fake_fault op);
+bool fake_devices_equal(const struct fake_vm *a, const struct fake_vm *b);
 
 #endif

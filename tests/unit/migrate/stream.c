@@ -24,10 +24,23 @@ static void script(struct fake_vm *vm)
 	vm->writes_left = 40;
 }
 
+/* One: so that each order of its records but theirs is wrong. */
+static void add_devices(struct fake_vm *from, struct fake_vm *to)
+{
+	if (from)
+		fake_vm_add_device(from, 700, 900);
+	/* With no downtime allowed it would never stop. */
+	if (from)
+		from->device[0].guesses_none = true;
+	if (to)
+		fake_vm_add_device(to, 0, 0);
+}
+
 void stream_vm_init(struct fake_vm *vm)
 {
 	fake_vm_init(vm, stream_pages, 3);
 	fake_vm_fill(vm, 4711);
+	add_devices(vm, NULL);
 	script(vm);
 }
 
@@ -68,6 +81,7 @@ static void record(const struct migrate_compress *how, struct tape *ret_said,
 		s.from.dull = true;
 		fake_vm_fill(&s.from, 4711);
 	}
+	add_devices(&s.from, &s.to);
 	script(&s.from);
 	s.params.downtime_limit_ns = 0;
 	cut_channel_init(&back, s.b);
@@ -230,6 +244,7 @@ int stream_play_target(const struct tape *t, struct fake_vm *vm)
 	int rc;
 
 	fake_vm_init(vm, stream_pages, 3);
+	add_devices(NULL, vm);
 	assert_int_equal(
 		migrate_target_create(&fake_vm_ops, vm, &ch.base, NULL, &tgt),
 		0);

@@ -115,6 +115,37 @@ static uint64_t simulate(uint64_t rate, uint64_t batch, uint64_t late_ns,
 	return sent;
 }
 
+static void test_sparser(void **state)
+{
+	static const struct {
+		uint64_t sent_pages, sent_runs, pages, runs;
+		unsigned int max_pages;
+		uint64_t times;
+	} rows[] = {
+		/* nothing is compressed together; nothing is left */
+		{ 1000, 1, 100, 100, 0, 1 },
+		{ 1000, 1, 100, 100, 1, 1 },
+		{ 1000, 1, 0, 0, 16, 16 },
+		/* all of it, then single pages; then single ones again */
+		{ 100000, 2, 100, 100, 16, 16 },
+		{ 100000, 2, 400, 100, 16, 4 },
+		{ 400, 100, 100, 100, 16, 4 },
+		{ 100, 100, 100, 100, 16, 1 },
+		{ 100, 100, 1600, 10, 16, 1 },
+		/* longer than what goes together makes no difference */
+		{ 100000, 2, 3200, 100, 16, 1 },
+		{ 0, 0, 100, 100, 16, 1 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(policy_sparser(rows[i].sent_pages,
+						rows[i].sent_runs,
+						rows[i].pages, rows[i].runs,
+						rows[i].max_pages),
+				 rows[i].times);
+}
+
 static void test_limiter(void **state)
 {
 	static const uint64_t rates[] = { 100000,      MB,	  10 * MB,
@@ -157,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_page_bytes),
+		cmocka_unit_test(test_sparser),
 		cmocka_unit_test(test_mul_div),
 		cmocka_unit_test(test_limiter),
 		cmocka_unit_test(test_limiter_change),

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* KVM's Hyper-V leaves, under the name that guests look for. */
+#include "vmm/hyperv_kvm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/vm_impl.h"
+
+#define LEAF_FIRST 0x40000000u
+#define LEAF_LAST 0x400000ffu
+#define MAX_LEAVES 32u
+
+int hyperv_kvm_check(const struct vm *vm, struct error *err)
+{
+	if (kvm_ioctl_value(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_CPUID) >
+	    0)
+		return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "this host's KVM has no Hyper-V interface: use a "
+			 "kernel with CONFIG_KVM_HYPERV, kvm_intel or kvm_amd");
+}
+
+static void drop_own(struct kvm_cpuid2 *c)
+{
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < c->nent; i++)
+		if (c->entries[i].function < LEAF_FIRST ||
+		    c->entries[i].function > LEAF_LAST)
+			c->entries[kept++] = c->entries[i];
+	c->nent = kept;
+}
+
+/* KVM says "Linux KVM Hv"; the VMM writes the vendor that it wants. */
+static void add(struct kvm_cpuid2 *c, const struct kvm_cpuid_entry2 *leaf)
+{
+	struct kvm_cpuid_entry2 *e = &c->entries[c->nent++];
+
+	*e = *leaf;
+	if (e->function != LEAF_FIRST)
+		return;
+	memcpy(&e->ebx, "Micr", 4);
+	memcpy(&e->ecx, "osof", 4);
+	memcpy(&e->edx, "t Hv", 4);
+}
+
+int hyperv_kvm_leaves(const struct vcpu *vcpu, struct kvm_cpuid2 *cpuid,
+		      uint32_t max)
+{
+	struct kvm_cpuid2 *h =
+		calloc(1, sizeof(*h) + MAX_LEAVES * sizeof(h->entries[0]));
+	uint32_t i;
+	int rc;
+
+	if (!h)
+		return -ENOMEM;
+	h->nent = MAX_LEAVES;
+	rc = kvm_ioctl(vcpu->fd, KVM_GET_SUPPORTED_HV_CPUID, h);
+	if (!rc) {
+		drop_own(cpuid);
+		if (cpuid->nent + h->nent > max)
+			rc = -E2BIG;
+	}
+	for (i = 0; !rc && i < h->nent; i++)
+		add(cpuid, &h->entries[i]);
+	free(h);
+	return rc;
+}
