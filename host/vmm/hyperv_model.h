@@ -91,8 +91,10 @@ void hv_model_init(struct hv_model *hv, unsigned int nr_vps, uint32_t features,
 
 /* Of the CPUID leaf @leaf, EAX to EDX. Return: false if there is no such. */
 bool hv_leaf(const struct hv_model *hv, uint32_t leaf, uint32_t ret[4]);
-/* The same bits for whoever else serves them. */
-uint32_t hv_privileges(uint32_t features);
+/* Takes the bits of @refused features out of a leaf that is somebody else's. */
+void hv_mask_leaf(uint32_t refused, uint32_t leaf, uint32_t reg[4]);
+/* The features that somebody's leaves HV_LEAF_FEATURES and _ADVICE have. */
+uint32_t hv_leaf_has(const uint32_t features[4], const uint32_t advice[4]);
 
 /* Return: 0, or -1: the access faults. */
 int hv_msr_read(struct hv_model *hv, unsigned int vp, uint32_t msr,
@@ -136,7 +138,8 @@ void hv_timer_expire(struct hv_model *hv, uint64_t now);
 /* Reference time of the next expiry; UINT64_MAX = none. */
 uint64_t hv_next_due(const struct hv_model *hv);
 
-/* hyperv_state.c: the whole of it as bytes. */
+/* hyperv_state.c: the whole of it as bytes, at most HV_STATE_MAX_BYTES. */
+#define HV_STATE_MAX_BYTES 32768u
 int hv_model_save(struct hv_model *hv, struct buf *state);
 /**
  * hv_model_load() - the other way round.
