@@ -189,7 +189,7 @@ static void apic_frequency(void)
 
 	for (i = 0; i < 4; i++) {
 		start = rdtsc();
-		counted = ~apic_count_down(start + tsc_hz() / 500);
+		counted = ~apic_count_down(start + tsc_hz() / 50);
 		hz = mul_div(counted, tsc_hz(), rdtsc() - start);
 		if (hz > best)
 			best = hz;
