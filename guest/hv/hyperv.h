@@ -67,6 +67,8 @@ extern struct hyperv_found hyperv_found;
 
 /* What must be so: the first that isn't is the check's result. */
 void hyperv_see(uint32_t step, bool holds, uint64_t saw, uint64_t wanted);
+void hyperv_equal(uint32_t step, uint64_t saw, uint64_t wanted);
+void hyperv_at_least(uint32_t step, uint64_t saw, uint64_t wanted);
 /* Registers that must not fault. */
 uint64_t hyperv_get(uint32_t msr);
 void hyperv_put(uint32_t msr, uint64_t value);

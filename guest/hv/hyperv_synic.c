@@ -7,6 +7,8 @@
 #include "x86/cpu.h"
 
 #define see hyperv_see
+#define equal hyperv_equal
+#define at_least hyperv_at_least
 #define get hyperv_get
 #define put hyperv_put
 
@@ -49,15 +51,16 @@ static void stop(void)
 	end_message();
 }
 
-static bool comes(uint32_t before)
+static void comes(uint32_t step, uint32_t before)
 {
-	return hyperv_await(taken, before, SECOND_US);
+	see(step, hyperv_await(taken, before, SECOND_US), 0, 1);
 }
 
-/* None within 5 ms. */
-static bool no_more(uint32_t before)
+/* None but @nr within 5 ms. */
+static void no_more(uint32_t step, uint32_t before, uint32_t nr)
 {
-	return !hyperv_await(taken, before, 5000);
+	hyperv_await(taken, before + nr, 5000);
+	equal(step, *taken - before, nr);
 }
 
 /* One message after 2 ms, started by its count. Return: when it is due. */
@@ -76,20 +79,15 @@ static void once(uint64_t config)
 
 	see(1, get(HV_MSR_STIMER0_CONFIG) & HV_STIMER_ENABLED || now() >= due,
 	    get(HV_MSR_STIMER0_CONFIG), HV_STIMER_ENABLED);
-	see(2, comes(before), 0, 1);
+	comes(2, before);
 	at = now();
 	/* Not early, by the clock that it goes by. */
-	see(3, at + 10 >= due, at, due);
-	at = get(HV_MSR_STIMER0_CONFIG);
-	see(4, !(at & HV_STIMER_ENABLED), at, 0);
-	if (!(config & HV_STIMER_DIRECT)) {
-		see(5, message()->type == HV_MESSAGE_TIMER, message()->type,
-		    HV_MESSAGE_TIMER);
-		end_message();
-	} else {
-		see(5, message()->type == HV_MESSAGE_NONE, message()->type, 0);
-	}
-	see(6, no_more(before + 1), *taken - before, 1);
+	at_least(3, at + 10, due);
+	equal(4, get(HV_MSR_STIMER0_CONFIG) & HV_STIMER_ENABLED, 0);
+	equal(5, message()->type,
+	      config & HV_STIMER_DIRECT ? HV_MESSAGE_NONE : HV_MESSAGE_TIMER);
+	end_message();
+	no_more(6, before, 1);
 }
 
 static void periodic(void)
@@ -99,16 +97,15 @@ static void periodic(void)
 
 	set(0, HV_STIMER_PERIODIC | HV_STIMER_AUTO | SINT, 2 * MS);
 	for (i = 1; i <= 5 && !hyperv_found.step; i++) {
-		see(1, comes(before + i - 1), i - 1, 5);
+		comes(1, before + i - 1);
 		due = start + i * 2ull * MS;
 		at = now();
-		see(2, at + 10 >= due, at, due);
+		at_least(2, at + 10, due);
 		end_message();
 	}
 	set(0, 0, 0);
 	end_message();
-	before = *taken;
-	see(3, no_more(before), *taken - before, 0);
+	no_more(3, *taken, 0);
 }
 
 static void content(void)
@@ -119,21 +116,23 @@ static void content(void)
 	uint32_t before = *taken, i;
 	uint64_t due = one_shot(0, SINT);
 
-	see(1, comes(before), 0, 1);
-	see(2, m->type == HV_MESSAGE_TIMER, m->type, HV_MESSAGE_TIMER);
-	see(3, m->bytes == sizeof(*p), m->bytes, sizeof(*p));
-	see(4, !p->timer && p->due == due, p->due, due);
-	see(5, p->delivered >= due, p->delivered, due);
+	comes(1, before);
+	equal(2, m->type, HV_MESSAGE_TIMER);
+	equal(3, m->bytes, sizeof(*p));
+	equal(4, p->timer, 0);
+	equal(5, p->due, due);
+	at_least(6, p->delivered, due);
 	/* The next one finds the slot full, says so, and waits. */
 	one_shot(1, SINT);
 	for (i = 0; i < 100 && !(m->flags & HV_MESSAGE_PENDING); i++)
-		no_more(*taken);
-	see(6, m->flags & HV_MESSAGE_PENDING, m->flags, HV_MESSAGE_PENDING);
-	see(7, !p->timer, p->timer, 0);
+		hyperv_await(taken, *taken, 5000);
+	equal(7, m->flags & HV_MESSAGE_PENDING, HV_MESSAGE_PENDING);
+	/* The first one still. */
+	equal(8, p->timer, 0);
 	before = *taken;
 	end_message();
-	see(8, comes(before), 0, 1);
-	see(9, m->type == HV_MESSAGE_TIMER && p->timer == 1, p->timer, 1);
+	comes(9, before);
+	equal(10, p->timer, 1);
 }
 
 /* A connection that leads back: of the mini VMM's. */
@@ -151,10 +150,10 @@ static void event(void)
 		hyperv_found.skip = "no connection";
 		return;
 	}
-	see(1, comes(before), 0, 1);
-	see(2, flags[1] == 2, flags[1], 2);
+	comes(1, before);
+	equal(2, flags[1], 2);
 	flags[1] = 0;
-	see(3, no_more(before + 1), *taken - before, 1);
+	no_more(3, before, 1);
 }
 
 void hyperv_check_synic(enum hv_check check)
