@@ -31,7 +31,7 @@ count='vmferry cycles --vmm mini --ram 32M --cpus 1 --hyperv kvm --rounds 200 \
 	--only "cpuid,hv_*" --progress never 2>/dev/null |
 	while read -r probe ring _ _ _ _ _ _ _ _ _ _ min _; do
 		case $probe$ring in
-		*[a-z]0) echo "$probe=$min" ;;
+		*[a-z]0) [ "$min" = vcpu ] || echo "$probe=$min" ;;
 		esac
 	done'
 check='vmferry cycles --vmm mini --ram 32M --cpus 2 --hyperv kvm --check \
