@@ -103,6 +103,13 @@ static int all(const struct cycles_settings *set, struct drive_vm *vm,
 	return rc;
 }
 
+static const char *text(const json_t *o, const char *key, const char *fallback)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : fallback;
+}
+
 /* Until @vm's status is @wanted. */
 static int await(struct drive_vm *vm, const char *wanted, uint64_t end_ns,
 		 struct error *err)
@@ -125,6 +132,34 @@ static int await(struct drive_vm *vm, const char *wanted, uint64_t end_ns,
 	}
 }
 
+/* Until the source says how it ended. */
+static int await_end(struct drive_vm *vm, uint64_t end_ns, struct error *err)
+{
+	char status[32] = "", why[160];
+	json_t *o;
+	int rc;
+
+	do {
+		rc = drive_vm_execute(vm, "query-migrate", NULL, &o, err);
+		if (rc)
+			return rc;
+		snprintf(status, sizeof(status), "%.31s",
+			 text(o, "status", ""));
+		snprintf(why, sizeof(why), "%.159s",
+			 text(o, "error-desc", "no reason given"));
+		json_decref(o);
+		if (!strcmp(status, "completed"))
+			return 0;
+		if (!strcmp(status, "failed"))
+			return error_set(err, -EPROTO,
+					 "the migration failed: %s", why);
+		rc = drive_vm_sleep(vm, clock_now_ns() + POLL_NS, err);
+	} while (!rc && clock_now_ns() < end_ns);
+	return rc ? rc
+		  : error_set(err, -ETIMEDOUT,
+			      "the migration does not end: it is '%s'", status);
+}
+
 static int move(const struct cycles_settings *set, struct drive_vm *from,
 		struct drive_vm *to, double *ret_ms, struct error *err)
 {
@@ -135,9 +170,13 @@ static int move(const struct cycles_settings *set, struct drive_vm *from,
 
 	snprintf(address, sizeof(address), "unix:%s/check.sock", params.dir);
 	params.name = "target";
-	params.incoming = address;
+	params.incoming = "defer";
 	params.child_slot = 1;
 	rc = drive_vm_start(&params, to, err);
+	if (rc)
+		return rc;
+	rc = drive_vm_execute(to, "migrate-incoming",
+			      json_pack("{s:s}", "uri", address), NULL, err);
 	if (rc)
 		return rc;
 	begin = clock_now_ns();
@@ -145,7 +184,7 @@ static int move(const struct cycles_settings *set, struct drive_vm *from,
 	rc = drive_vm_execute(from, "migrate",
 			      json_pack("{s:s}", "uri", address), NULL, err);
 	if (!rc)
-		rc = await(from, "postmigrate", end, err);
+		rc = await_end(from, end, err);
 	if (!rc)
 		rc = await(to, "running", end, err);
 	*ret_ms = (double)(clock_now_ns() - begin) / 1e6;

@@ -34,6 +34,14 @@ run cycles --check --migrate --only leaves --json "$dir/r.json"
 	is '[.checks[].when] | unique == ["after_migration", "boot"]'
 result $? "the guest is asked before a migration and after it ($err)"
 
+if command -v qemu-system-x86_64 >/dev/null; then
+	run cycles --check --migrate --only leaves --vmm qemu \
+		--json "$dir/r.json"
+	[ "$rc" -eq 77 ] && documented &&
+		is '[.checks[].when] | unique == ["after_migration", "boot"]'
+	result $? "likewise QEMU's ($err)"
+fi
+
 if ! "$vmferry" cycles --help | grep -q -e --hv-break; then
 	clean
 	result $? "nothing left"
