@@ -11,7 +11,7 @@
 ; Source: Xen docs/misc/pvh.pandoc.
 
 extern paging_pml4, paging_pdpt, paging_pd, cpu_boot
-extern relr_start, relr_end, pvh_main
+extern relr_start, relr_end, cold_start, pvh_main
 
 LINK_BASE	equ 0x200000		; as in linker/guest.ld
 CPU_BYTES	equ 32768		; as in x86/cpu.h
@@ -115,6 +115,10 @@ entry64:
 	shr	rax, 1
 	jc	.bitmap
 	lea	rdx, [rax * 2 + r8]
+	; What is still packed is kern/cold.c's; nothing comes behind it.
+	lea	rax, [rel cold_start]
+	cmp	rdx, rax
+	jae	.relocated
 	add	[rdx], r8
 	add	rdx, 8
 	jmp	.check
@@ -132,6 +136,7 @@ entry64:
 .check:
 	cmp	rsi, rdi
 	jb	.next
+.relocated:
 
 	mov	edi, ebx
 	mov	rsi, r12

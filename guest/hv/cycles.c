@@ -15,8 +15,8 @@
 #define LIMIT_MS 500u
 
 static const struct probe *const families[] = {
-	probes_cpu, probes_port,   probes_irq,
-	probes_ipi, probes_memory, probes_vmx,
+	probes_cpu,    probes_port, probes_irq,	   probes_ipi,
+	probes_memory, probes_vmx,  probes_hyperv,
 };
 
 #define NR_FAMILIES (sizeof(families) / sizeof(families[0]))

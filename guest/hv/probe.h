@@ -42,7 +42,7 @@ struct probe {
 };
 
 extern const struct probe probes_cpu[], probes_port[], probes_irq[],
-	probes_ipi[], probes_memory[], probes_vmx[];
+	probes_ipi[], probes_memory[], probes_vmx[], probes_hyperv[];
 
 /* The TSC, after all that comes before and before all that comes after.
  * Source: Intel SDM 2B, RDTSC; LFENCE serialises on AMD as Linux sets it up,
@@ -66,6 +66,9 @@ static inline uint32_t probe_taken(const struct cpu *cpu)
 /* Spin until @cpu has taken more than @before; with @window in ring 0, where
  * interrupts come only if they are let in. Return: false after a second. */
 bool probe_spin(const struct cpu *cpu, uint32_t before, bool window);
+
+/* Until a vCPU that has nothing to do is in its halt again. */
+void probe_settle(void);
 
 /* For irq_probe(): a page that the interrupted vCPU shall forget; 0 = none. */
 extern volatile uint64_t probe_flush_gva;

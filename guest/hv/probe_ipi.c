@@ -6,7 +6,6 @@
 #include "x86/smp.h"
 #include "x86/tsc.h"
 
-/* By then a vCPU that has nothing to do is in its halt again. */
 #define SETTLE_US 500u
 
 volatile uint64_t probe_flush_gva;
@@ -29,12 +28,17 @@ static uint64_t send(void)
 					       : PROBE_END;
 }
 
-static uint64_t sample_halted(void)
+void probe_settle(void)
 {
 	uint64_t end = rdtsc() + mul_div(tsc_hz(), SETTLE_US, 1000000);
 
 	while (rdtsc() < end)
 		pause();
+}
+
+static uint64_t sample_halted(void)
+{
+	probe_settle();
 	return send();
 }
 

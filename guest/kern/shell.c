@@ -5,6 +5,7 @@
 #include "dev/dma_engine.h"
 #include "dev/queue_test.h"
 #include "hv/cycles.h"
+#include "hv/hyperv.h"
 #include "kern/config.h"
 #include "kern/console.h"
 #include "kern/control.h"
@@ -329,11 +330,11 @@ static const struct {
 } commands[] = {
 	{ "bench", cmd_bench },	      { "control", cmd_control },
 	{ "cycles", cycles_command }, { "dma", dma_command },
-	{ "help", cmd_help },	      { "poweroff", cmd_poweroff },
-	{ "queues", queues_command }, { "set", cmd_set },
-	{ "start", cmd_start },	      { "state", cmd_state },
-	{ "stats", cmd_stats },	      { "stop", cmd_stop },
-	{ "verify", cmd_verify },
+	{ "help", cmd_help },	      { "hv", hyperv_command },
+	{ "poweroff", cmd_poweroff }, { "queues", queues_command },
+	{ "set", cmd_set },	      { "start", cmd_start },
+	{ "state", cmd_state },	      { "stats", cmd_stats },
+	{ "stop", cmd_stop },	      { "verify", cmd_verify },
 };
 
 static void cmd_help(char *words)
@@ -341,7 +342,7 @@ static void cmd_help(char *words)
 	(void)words;
 	console_print(
 		"ok commands=help,start,stop,set,stats,verify,state,"
-		"control,cycles,queues,dma,bench,poweroff start_keys="
+		"control,cycles,hv,queues,dma,bench,poweroff start_keys="
 		"pattern=sequential|random|strided|hotcold|burst,"
 		"stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
 		"rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"

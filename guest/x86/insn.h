@@ -136,6 +136,21 @@ static inline void invlpg(uint64_t gva)
 	__asm__ volatile("invlpg (%0)" : : "r"(gva) : "memory");
 }
 
+/* The hypercall page at @page, by its calling convention. Return: RAX; ~0 if
+ * it does nothing. Source: TLFS 3.7. */
+static inline uint64_t call_hypercall(uint64_t page, uint64_t control,
+				      uint64_t input, uint64_t output)
+{
+	register uint64_t out __asm__("r8") = output;
+	uint64_t status = ~0ull;
+
+	__asm__ volatile("call *%4"
+			 : "+a"(status), "+c"(control), "+d"(input), "+r"(out)
+			 : "r"(page)
+			 : "r9", "r10", "r11", "cc", "memory");
+	return status;
+}
+
 #define INSN_DEBUG_REGISTER(n)                                                 \
 	static inline uint64_t read_dr##n(void)                                \
 	{                                                                      \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "drive/rundir.h"
+#include "tools/cycles_check.h"
 #include "tools/cycles_nested.h"
 #include "tools/cycles_options.h"
 #include "tools/cycles_report.h"
@@ -20,6 +21,7 @@ struct cycles {
 	struct result *result;
 	json_t *samples; /* of all variants */
 	json_t *nested; /* of each boot, with --nested */
+	json_t *checks; /* with --check */
 	char dir[RUNDIR_BYTES];
 	char path[PATH_MAX];
 	const char *kernel;
@@ -183,6 +185,30 @@ static int one(struct cycles *c, unsigned int feature, unsigned int repeat,
 	return rc ? error_set(err, rc, "%s", why.text) : 0;
 }
 
+static int check(struct cycles *c, struct error *err)
+{
+	struct cycles_checks *checks = calloc(1, sizeof(*checks));
+	struct cycles_settings set;
+	char cpu[CYCLES_CPU_BYTES];
+	int rc;
+
+	if (!checks)
+		return error_set(err, -ENOMEM, "no memory");
+	settings(c, 0, cpu, &set);
+	rc = cycles_check_run(&set, c->set->migrate, checks, err);
+	if (checks->vmm_version[0])
+		common_note_version(&c->set->common, checks->vmm_version);
+	if (!rc && !interrupt_pending()) {
+		json_t *list = cycles_checks_json(checks);
+
+		json_array_extend(c->checks, list);
+		json_decref(list);
+		cycles_checks_judge(checks, c->result);
+	}
+	free(checks);
+	return rc;
+}
+
 /* To and fro: what drifts falls on all alike. */
 static int measure(struct cycles *c, struct error *err)
 {
@@ -291,7 +317,10 @@ static void conclude(struct cycles *c, int rc)
 
 	common_clear_progress(&s->common);
 	if (!rc && !interrupt_pending() && !s->list) {
-		cycles_print(probes, s->level_name, s->ticks, out);
+		if (s->check)
+			cycles_checks_print(c->checks, out);
+		else
+			cycles_print(probes, s->level_name, s->ticks, out);
 		if (s->nested)
 			cycles_nested_print(json_array_get(c->nested, 0), out);
 		if (s->ab_text)
@@ -306,6 +335,7 @@ static void conclude(struct cycles *c, int rc)
 	result_set_extra(c->result, "features", features(&s->features));
 	result_set_extra(c->result, "ab", rows);
 	result_set_extra(c->result, "nested", json_incref(c->nested));
+	result_set_extra(c->result, "checks", json_incref(c->checks));
 }
 
 static int run(struct cycles_options *s, int argc, char **argv)
@@ -314,7 +344,8 @@ static int run(struct cycles_options *s, int argc, char **argv)
 					  argv };
 	struct cycles c = { .set = s,
 			    .samples = json_array(),
-			    .nested = json_array() };
+			    .nested = json_array(),
+			    .checks = json_array() };
 	struct error err = { "" };
 	int rc = result_create(&rp, &c.result), code;
 
@@ -327,13 +358,14 @@ static int run(struct cycles_options *s, int argc, char **argv)
 	if (!rc)
 		rc = common_kernel(&s->common, c.dir, c.path, &c.kernel, &err);
 	if (!rc)
-		rc = measure(&c, &err);
+		rc = s->check ? check(&c, &err) : measure(&c, &err);
 	rundir_remove(c.dir);
 	conclude(&c, rc);
 	code = common_finish("cycles", &s->common, c.result, rc, &err);
 	result_destroy(c.result);
 	json_decref(c.samples);
 	json_decref(c.nested);
+	json_decref(c.checks);
 	return code;
 }
 

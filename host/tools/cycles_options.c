@@ -48,6 +48,14 @@ static const struct option_spec options[] = {
 	  "mini VMM: the guest sees Hyper-V's interface as KVM serves it\n"
 	  "(kvm), or KVM's own (off, default)",
 	  0, 0, hypervs },
+	{ "check", OPTION_FLAG, AT(check), "",
+	  "measure nothing: does Hyper-V's interface, where the guest is\n"
+	  "offered it, keep what its specification says; --only takes names\n"
+	  "of checks then",
+	  0, 0, NULL },
+	{ "migrate", OPTION_FLAG, AT(migrate), "",
+	  "with --check: before and after a migration, in use meanwhile", 0, 0,
+	  NULL },
 	{ "nested", OPTION_FLAG, AT(nested), "",
 	  "also what a guest of the guest pays, by VMX or SVM", 0, 0, NULL },
 	{ "variant", OPTION_STRING, AT(variant_text), "NAME,...",
@@ -78,6 +86,7 @@ static const struct command_help help = {
 		"  vmferry cycles --vmm qemu --accel tcg --icount --vcpus 1\n"
 		"  vmferry cycles --only 'port*,cpuid' --repeat 10 "
 		"--pin 0,1 --json cycles.json\n"
+		"  vmferry cycles --vmm mini --hyperv kvm --check --migrate\n"
 		"  vmferry cycles --vmm mini --hyperv kvm --nested --variant all\n"
 		"  vmferry cycles --vmm qemu --ab hv-relaxed,"
 		"hv-vpindex+hv-synic",
@@ -167,6 +176,12 @@ static int check(struct cycles_options *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--nested goes neither with --ab nor with "
 				 "--list");
+	if (s->migrate && !s->check)
+		return error_set(err, -EINVAL, "--migrate goes with --check");
+	if (s->check && (s->ab_text || s->list || s->nested))
+		return error_set(err, -EINVAL,
+				 "--check measures nothing: leave out --ab, "
+				 "--list and --nested");
 	if (s->icount && !tcg)
 		return error_set(err, -EINVAL, "--icount is for --accel tcg");
 	if (s->ab_text && m->kind != DRIVE_QEMU)
@@ -259,6 +274,8 @@ json_t *cycles_params(const struct cycles_options *s)
 	json_object_set_new(o, "ab", features);
 	json_object_set_new(o, "icount", json_boolean(s->icount));
 	json_object_set_new(o, "hyperv", result_string(hypervs[s->hyperv]));
+	json_object_set_new(o, "check", json_boolean(s->check));
+	json_object_set_new(o, "migrate", json_boolean(s->migrate));
 	json_object_set_new(o, "nested", json_boolean(s->nested));
 	json_object_set_new(o, "variants", names(s->variant, s->nr_variants));
 	return o;

@@ -15,7 +15,7 @@ struct cycles_options {
 	uint64_t rounds, limit_ns, watchdog_ns, repeat;
 	unsigned int hyperv; /* off, kvm */
 	unsigned int level; /* auto, L1, L2, L3 */
-	bool list, icount, nested;
+	bool list, icount, nested, check, migrate;
 	const char *variant_text;
 
 	/* Resolved. */

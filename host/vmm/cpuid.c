@@ -198,6 +198,8 @@ int cpuid_apply(struct vcpu *vcpu, struct error *err)
 	/* Before the leaves are asked for. */
 	if (!rc && vm->hyperv == VM_HYPERV_KVM)
 		rc = nested_enable_evmcs(vcpu, &version);
+	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+		hyperv_kvm_enable(vcpu);
 	if (!rc && !vcpu->index)
 		rc = finish(vcpu);
 	if (!rc) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hyperv.h"
 #include "vmm/vm_impl.h"
 
 #define LEAF_FIRST 0x40000000u
@@ -20,6 +21,31 @@ int hyperv_kvm_check(const struct vm *vm, struct error *err)
 	return error_set(err, -EOPNOTSUPP,
 			 "this host's KVM has no Hyper-V interface: use a "
 			 "kernel with CONFIG_KVM_HYPERV, kvm_intel or kvm_amd");
+}
+
+void hyperv_kvm_enable(const struct vcpu *vcpu)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_HYPERV_SYNIC2 };
+
+	/* Without it the leaves say so: take_back(). */
+	(void)kvm_ioctl(vcpu->fd, KVM_ENABLE_CAP, &cap);
+}
+
+void hyperv_kvm_exit(struct kvm_run *run)
+{
+	if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL)
+		run->hyperv.u.hcall.result = HV_STATUS_INVALID_CONNECTION;
+}
+
+/* KVM offers the SynIC in any case; its registers fault if it is not there. */
+static void take_back(const struct vm *vm, struct kvm_cpuid_entry2 *e)
+{
+	if (e->function != HV_LEAF_FEATURES ||
+	    kvm_ioctl_value(vm->fd, KVM_CHECK_EXTENSION,
+			    KVM_CAP_HYPERV_SYNIC2) > 0)
+		return;
+	e->eax &= ~(HV_HAS_SYNIC | HV_HAS_STIMER);
+	e->edx &= ~HV_EDX_STIMER_DIRECT;
 }
 
 static void drop_own(struct kvm_cpuid2 *c)
@@ -63,8 +89,10 @@ int hyperv_kvm_leaves(const struct vcpu *vcpu, struct kvm_cpuid2 *cpuid,
 		if (cpuid->nent + h->nent > max)
 			rc = -E2BIG;
 	}
-	for (i = 0; !rc && i < h->nent; i++)
+	for (i = 0; !rc && i < h->nent; i++) {
+		take_back(vcpu->vm, &h->entries[i]);
 		add(cpuid, &h->entries[i]);
+	}
 	free(h);
 	return rc;
 }

@@ -14,6 +14,13 @@ struct vm;
 /* Return: 0, or -EOPNOTSUPP with a sentence. */
 int hyperv_kvm_check(const struct vm *vm, struct error *err);
 
+/* Enable what must be asked for on each vCPU, before its leaves: the SynIC. */
+void hyperv_kvm_enable(const struct vcpu *vcpu);
+
+/* A hypercall that KVM leaves to us: we have no connections and no ports. Its
+ * other exits only tell that a page has been placed. */
+void hyperv_kvm_exit(struct kvm_run *run);
+
 /**
  * hyperv_kvm_leaves() - put Hyper-V's leaves in the place of KVM's own.
  * @vcpu: its KVM_GET_SUPPORTED_HV_CPUID is asked, so that what was enabled on

@@ -13,6 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hyperv.h"
+
+/* What KVM does not list, though it is a vCPU's: of the SynIC and its timers.
+ * Those that the list does have are no harm. */
+#define SYNIC_FIRST HV_MSR_SCONTROL
+#define SYNIC_LAST (HV_MSR_STIMER0_CONFIG + 2 * HV_NR_STIMERS - 1)
+#define MAX_MORE (SYNIC_LAST - SYNIC_FIRST + 1)
+
+/* The EOM is an act and no state. */
+static void add_synic(struct kvm_msr_list *list)
+{
+	uint32_t msr;
+
+	for (msr = SYNIC_FIRST; msr <= SYNIC_LAST; msr++)
+		if (msr != HV_MSR_SVERSION && msr != HV_MSR_EOM)
+			list->indices[list->nmsrs++] = msr;
+}
+
 static struct kvm_msr_list *fetch_list(int kvm_fd)
 {
 	struct kvm_msr_list probe = { .nmsrs = 0 }, *list;
@@ -20,7 +38,7 @@ static struct kvm_msr_list *fetch_list(int kvm_fd)
 
 	if (rc != -E2BIG && rc)
 		return NULL;
-	list = calloc(1, sizeof(*list) + (size_t)probe.nmsrs *
+	list = calloc(1, sizeof(*list) + (probe.nmsrs + MAX_MORE) *
 						 sizeof(list->indices[0]));
 	if (!list)
 		return NULL;
@@ -70,6 +88,8 @@ int msr_probe(struct vm *vm, struct error *err)
 	uint64_t value;
 	unsigned int i;
 
+	if (list && vm->hyperv == VM_HYPERV_KVM)
+		add_synic(list);
 	if (list)
 		vm->msr = calloc(list->nmsrs + 1, sizeof(vm->msr[0]));
 	if (!list || !vm->msr) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a vCPU comes out of KVM_RUN for. */
+#include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
 #include <errno.h>
@@ -197,6 +198,9 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
 		return true;
 	case KVM_EXIT_MMIO:
 		handle_mmio(vcpu->vm, run);
+		return true;
+	case KVM_EXIT_HYPERV:
+		hyperv_kvm_exit(run);
 		return true;
 	case KVM_EXIT_DIRTY_RING_FULL:
 		return handle_ring_full(vcpu);
