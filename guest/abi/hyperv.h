@@ -35,20 +35,30 @@
 #define HV_HAS_RESET (1u << 7)
 #define HV_HAS_TSC_PAGE (1u << 9)
 #define HV_HAS_FREQUENCY (1u << 11)
+#define HV_HAS_REENLIGHTENMENT (1u << 13)
 /* EBX: which hypercalls. */
 #define HV_MAY_POST_MESSAGES (1u << 4)
 #define HV_MAY_SIGNAL_EVENTS (1u << 5)
 /* EDX. */
+#define HV_EDX_XMM_INPUT (1u << 4)
 #define HV_EDX_FREQUENCY (1u << 8)
+#define HV_EDX_CRASH (1u << 10)
+#define HV_EDX_FLUSH_RANGES (1u << 14)
 #define HV_EDX_STIMER_DIRECT (1u << 19)
 
 /* HV_LEAF_ADVICE, EAX: what pays. */
 #define HV_ADVISES_REMOTE_FLUSH (1u << 2)
 #define HV_ADVISES_APIC_MSRS (1u << 3)
 #define HV_ADVISES_RELAXED (1u << 5)
+#define HV_ADVISES_NO_AUTO_EOI (1u << 9)
 #define HV_ADVISES_CLUSTER_IPI (1u << 10)
 #define HV_ADVISES_EX_MASKS (1u << 11)
 #define HV_ADVISES_EVMCS (1u << 14)
+
+/* HV_LEAF_NESTED, EAX; the enlightened VMCS's versions are the low 16 bits. */
+#define HV_NESTED_EVMCS 0xffffu
+#define HV_NESTED_DIRECT_FLUSH (1u << 17)
+#define HV_NESTED_MSR_BITMAP (1u << 19)
 
 #define HV_MSR_GUEST_OS_ID 0x40000000u
 #define HV_MSR_HYPERCALL 0x40000001u
@@ -104,6 +114,9 @@
 #define HV_CALL_FLUSH_SPACE 0x0002u
 #define HV_CALL_FLUSH_LIST 0x0003u
 #define HV_CALL_SEND_IPI 0x000bu
+#define HV_CALL_FLUSH_SPACE_EX 0x0013u
+#define HV_CALL_FLUSH_LIST_EX 0x0014u
+#define HV_CALL_SEND_IPI_EX 0x0015u
 #define HV_CALL_POST_MESSAGE 0x005cu
 #define HV_CALL_SIGNAL_EVENT 0x005du
 #define HV_CALL_CODE 0xffffull
@@ -131,6 +144,15 @@ struct hv_flush_input {
 	uint64_t processors; /* by VP index */
 };
 _Static_assert(sizeof(struct hv_flush_input) == 24, "TLFS 9.4.2");
+
+/* HV_VP_SET: of the calls whose names end in Ex. */
+#define HV_SET_SPARSE 0u
+#define HV_SET_ALL 1u
+struct hv_set {
+	uint64_t format;
+	uint64_t banks; /* bit i: there is a word for indices 64 i to 64 i + 63 */
+};
+_Static_assert(sizeof(struct hv_set) == 16, "TLFS 7.8.7.3");
 
 struct hv_tsc_page {
 	volatile uint32_t sequence; /* 0: use HV_MSR_TIME_REF_COUNT */

@@ -25,10 +25,21 @@ enum hyperv_feature {
 	HYPERV_STIMER_DIRECT,
 	HYPERV_IPI,
 	HYPERV_TLBFLUSH,
+	/* KVM only, from here on. */
+	HYPERV_RESET,
+	HYPERV_CRASH,
+	HYPERV_REENLIGHTENMENT,
+	HYPERV_XMM_INPUT,
+	HYPERV_TLBFLUSH_EXT,
+	HYPERV_EVMCS,
+	HYPERV_EMSR_BITMAP,
+	HYPERV_TLBFLUSH_DIRECT,
 	HYPERV_NR_FEATURES,
 };
 
 #define HYPERV_BIT(feature) (1u << (feature))
+/* What the mini VMM itself can serve. */
+#define HYPERV_USER_FEATURES (HYPERV_BIT(HYPERV_RESET) - 1)
 
 enum hyperv_wish { HYPERV_AUTO, HYPERV_ON, HYPERV_NOT };
 
@@ -41,19 +52,21 @@ struct hyperv_choice {
 
 /* "off", "kvm", "user"; then NULL. */
 extern const char *const hyperv_mode_names[];
+/* In the order of enum hyperv_wish: "auto", "on", "off"; then NULL. */
+extern const char *const hyperv_wish_names[];
 /* QEMU's, without "hv-". */
 extern const char *const hyperv_feature_names[HYPERV_NR_FEATURES];
-/* What --hv-break takes: the guest's checks; then NULL. */
+/* What --hv-break takes: the guest's checks (hv_checks.h); then NULL. */
 extern const char *const hyperv_break_names[];
 
 /**
  * hyperv_resolve() - which features a machine shall have.
- * @ret_wanted: bits: asked for, or not refused. What the rest depends on and
- *	is refused takes it along.
+ * @ret_wanted: bits: asked for, or not refused, and to be had in this mode.
+ *	What is refused takes along what depends on it.
  * @ret_must: bits: those that were asked for by name; may be NULL.
  *
- * Return: 0; -EINVAL with a sentence: a feature without what it needs, a name
- * that is none, or anything at all with HYPERV_OFF.
+ * Return: 0; -EINVAL with a sentence: a feature without what it needs or that
+ * this mode has not, a name that is none, or anything at all with HYPERV_OFF.
  */
 int hyperv_resolve(const struct hyperv_choice *choice, uint32_t *ret_wanted,
 		   uint32_t *ret_must, struct error *err);

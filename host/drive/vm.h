@@ -13,6 +13,7 @@
 
 #include "base/backing.h"
 #include "base/error.h"
+#include "base/hyperv.h"
 #include "drive/counters.h"
 #include "drive/ram.h"
 
@@ -66,7 +67,8 @@ struct drive_vm_params {
 	const char *commit; /* mini: --commit of vmferry vmm; NULL = default */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */
-	bool hyperv; /* mini: Hyper-V's interface, served by KVM */
+	/* Hyper-V's interface; QEMU: only the wishes, as flags of -cpu. */
+	struct hyperv_choice hyperv;
 	bool nested; /* mini: the guest can virtualize, or it does not start */
 	/* Told of the process as soon as there is one, and with 0 when it is
 	 * gone before drive_vm_start() has returned; may be NULL. */

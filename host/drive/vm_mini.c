@@ -16,6 +16,20 @@ static const char *program(const struct drive_vm_params *p)
 	return "/proc/self/exe";
 }
 
+static void add_hyperv(struct drive_args *a, const struct hyperv_choice *c)
+{
+	unsigned int i;
+
+	if (c->mode)
+		drive_args_add(a, "--hyperv=%s", hyperv_mode_names[c->mode]);
+	for (i = 0; i < HYPERV_NR_FEATURES; i++)
+		if (c->wish[i])
+			drive_args_add(a, "--hv-%s=%s", hyperv_feature_names[i],
+				       hyperv_wish_names[c->wish[i]]);
+	if (c->broken)
+		drive_args_add(a, "--hv-break=%s", c->broken);
+}
+
 static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		      int qmp_fd, int serial_fd)
 {
@@ -51,8 +65,7 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		drive_args_add(a, "--commit=%s", p->commit);
 	if (p->die_at)
 		drive_args_add(a, "--die-at=%s", p->die_at);
-	if (p->hyperv)
-		drive_args_add(a, "--hyperv=kvm");
+	add_hyperv(a, &p->hyperv);
 	if (p->nested)
 		drive_args_add(a, "--nested=on");
 	if (p->paused)

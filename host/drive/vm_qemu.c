@@ -92,6 +92,25 @@ static void add_icount(struct drive_args *a)
 	drive_args_add(a, "42");
 }
 
+static void add_cpu(struct drive_args *a, const struct drive_vm_params *p)
+{
+	char flags[HYPERV_NR_FEATURES * 32] = "";
+	size_t used = 0, i;
+
+	for (i = 0; i < HYPERV_NR_FEATURES; i++)
+		if (p->hyperv.wish[i])
+			used += (size_t)snprintf(
+				flags + used, sizeof(flags) - used, ",hv-%s=%s",
+				hyperv_feature_names[i],
+				hyperv_wish_names[p->hyperv.wish[i]]);
+	drive_args_add(a, "-cpu");
+	drive_args_add(a, "%s%s",
+		       p->qemu.cpu ? p->qemu.cpu
+		       : is_kvm(p) ? "qemu64,check=off"
+				   : "max",
+		       flags);
+}
+
 static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		      int qmp_fd, int serial_fd)
 {
@@ -111,11 +130,7 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		       p->qemu.icount ? ",thread=single" : "");
 	if (p->qemu.icount)
 		add_icount(a);
-	drive_args_add(a, "-cpu");
-	drive_args_add(a, "%s",
-		       p->qemu.cpu ? p->qemu.cpu
-		       : is_kvm(p) ? "qemu64,check=off"
-				   : "max");
+	add_cpu(a, p);
 	drive_args_add(a, "-m");
 	drive_args_add(a, "%" PRIu64 "M", p->ram_bytes >> 20);
 	drive_args_add(a, "-smp");

@@ -32,7 +32,7 @@ struct machine_params {
 	bool handover; /* incoming: RAM comes by descriptor */
 	enum vm_commit commit; /* while devices' states are loaded */
 	struct queues_list devices; /* net and blk, in this order */
-	enum vm_hyperv hyperv;
+	struct hyperv_choice hyperv;
 	enum vm_nested nested; /* may the guest be a hypervisor? */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */
 	uint64_t base_gpa; /* where the image goes; 0 = as linked */

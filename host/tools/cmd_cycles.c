@@ -11,6 +11,7 @@
 #include "tools/cycles_nested.h"
 #include "tools/cycles_options.h"
 #include "tools/cycles_report.h"
+#include "tools/hyperv_options.h"
 #include "tools/interrupt.h"
 #include "tools/tools.h"
 
@@ -71,7 +72,7 @@ static void settings(struct cycles *c, unsigned int feature,
 			.kernel = c->kernel,
 			.child = on_child,
 			.nested = s->nested,
-			.hyperv = s->hyperv,
+			.hyperv = s->common.machine.hyperv,
 		},
 		.nested = s->nested,
 		.variant = s->variant,
@@ -92,7 +93,11 @@ static void settings(struct cycles *c, unsigned int feature,
 		ret->nr_only = cycles_nested_nr_only;
 	}
 	memcpy(ret->pin, s->pin, sizeof(ret->pin));
-	if (feature)
+	if (feature && ret->vm.kind == DRIVE_MINI)
+		/* It was tried when the options were read. */
+		hyperv_options_add(s->features.name[feature], &ret->vm.hyperv,
+				   NULL);
+	else if (feature)
 		ret->vm.qemu.cpu = cycles_ab_cpu(
 			model(&ret->vm.qemu), s->features.name[feature], cpu);
 }

@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "tools/device_list.h"
 #include "tools/dump_print.h"
+#include "tools/hyperv_options.h"
 #include "tools/memory_options.h"
 #include "tools/options.h"
 #include "tools/tools.h"
@@ -17,20 +18,20 @@ struct settings {
 	struct memory_choice memory;
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault, *devices, *dump_state;
-	unsigned int commit, nested, hyperv;
+	unsigned int commit, nested;
+	struct hyperv_choice hyperv;
 	bool paused, handover, json;
 };
 
 /* In the order of enum vm_commit. */
 static const char *const commits[] = { "once", "each", "prepared", NULL };
 
-/* In the order of enum vm_hyperv. */
-static const char *const hypervs[] = { "off", "kvm", NULL };
 /* In the order of enum vm_nested. */
 static const char *const nesteds[] = { "auto", "on", "off", NULL };
 
 #define AT(field) offsetof(struct settings, field)
 #define AT_MEMORY(field) offsetof(struct settings, memory.field)
+#define AT_HYPERV(field) offsetof(struct settings, hyperv.field)
 
 static const struct option_spec options[] = {
 	{ "ram", OPTION_SIZE, AT(ram_bytes), "SIZE",
@@ -67,10 +68,7 @@ static const struct option_spec options[] = {
 	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
 	  "queues, for the guest's command 'queues' (default: none)",
 	  0, 0, NULL },
-	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
-	  "the guest sees Hyper-V's interface: kvm, as KVM serves it, with\n"
-	  "all it has (default off)",
-	  0, 0, hypervs },
+	HYPERV_OPTIONS(AT_HYPERV),
 	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
 	  "may the guest be a hypervisor: auto (default: where the host's\n"
 	  "KVM allows it), on (or refuse to start), off",
@@ -105,6 +103,7 @@ static const struct command_help help = {
 		"unix:/tmp/m.sock\n"
 		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
 		"stdio\n"
+		"  vmferry vmm --hyperv user --hv-time off --serial stdio\n"
 		"  vmferry vmm --dump-state guest.snapshot\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
 		"--append duration=1s",
@@ -129,6 +128,8 @@ int cmd_vmm(int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? EXIT_DONE : tools_fail("vmm", EXIT_USAGE, &err);
+	if (hyperv_options_list(&s.hyperv))
+		return EXIT_DONE;
 	if (s.boot_fault && !strcmp(s.boot_fault, "list"))
 		return list_faults();
 	if (s.boot_fault && !boot_fault_find(s.boot_fault)) {
@@ -150,6 +151,8 @@ int cmd_vmm(int argc, char **argv)
 			  "--ram and --base must be multiples of 2 MiB");
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	}
+	if (hyperv_options_check(&s.hyperv, false, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
 	if (memory_resolve(&s.memory, NULL, s.ram_bytes, &err))
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	params = (struct machine_params){
@@ -163,7 +166,7 @@ int cmd_vmm(int argc, char **argv)
 		.prealloc_async = memory_prealloc_async(&s.memory),
 		.unreserved = s.memory.memory.unreserved,
 		.commit = (enum vm_commit)s.commit,
-		.hyperv = (enum vm_hyperv)s.hyperv,
+		.hyperv = s.hyperv,
 		.nested = (enum vm_nested)s.nested,
 		.dirty_ring = s.memory.memory.ring,
 		.base_gpa = s.base_gpa,

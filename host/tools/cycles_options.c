@@ -10,11 +10,11 @@
 #include "base/units.h"
 #include "drive/cycles_level.h"
 #include "report/paired.h"
+#include "tools/hyperv_options.h"
 #include "tools/words.h"
 
 #define AT(field) offsetof(struct cycles_options, field)
 
-static const char *const hypervs[] = { "off", "kvm", NULL };
 enum { LEVEL_AUTO };
 static const char *const levels[] = { "auto", "L1", "L2", "L3", NULL };
 
@@ -41,13 +41,11 @@ static const struct option_spec options[] = {
 	{ "repeat", OPTION_NUMBER, AT(repeat), "N",
 	  "boots, one after another (default 1; with --ab 6)", 1, 1000, NULL },
 	{ "ab", OPTION_STRING, AT(ab_text), "FEATURE,...",
-	  "QEMU: boot without and with each of these -cpu flags in turn, and\n"
-	  "say what each changes; A+B are two flags together",
+	  "boot without and with each of these in turn, and say what each\n"
+	  "changes; A+B are two together. QEMU: flags of -cpu; mini VMM:\n"
+	  "hyperv=user, hyperv=kvm, hv-NAME, and -hv-NAME for off, on top of\n"
+	  "the --hyperv and --hv-... that are given",
 	  0, 0, NULL },
-	{ "hyperv", OPTION_CHOICE, AT(hyperv), "WHOSE",
-	  "mini VMM: the guest sees Hyper-V's interface as KVM serves it\n"
-	  "(kvm), or KVM's own (off, default)",
-	  0, 0, hypervs },
 	{ "check", OPTION_FLAG, AT(check), "",
 	  "measure nothing: does Hyper-V's interface, where the guest is\n"
 	  "offered it, keep what its specification says; --only takes names\n"
@@ -87,6 +85,8 @@ static const struct command_help help = {
 		"  vmferry cycles --only 'port*,cpuid' --repeat 10 "
 		"--pin 0,1 --json cycles.json\n"
 		"  vmferry cycles --vmm mini --hyperv kvm --check --migrate\n"
+		"  vmferry cycles --vmm mini --hyperv user --ab -hv-vapic,"
+		"-hv-synic\n"
 		"  vmferry cycles --vmm mini --hyperv kvm --nested --variant all\n"
 		"  vmferry cycles --vmm qemu --ab hv-relaxed,"
 		"hv-vpindex+hv-synic",
@@ -166,10 +166,6 @@ static int check(struct cycles_options *s, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--workload is not for cycles: the guest is "
 				 "to do nothing else");
-	if (s->hyperv && m->kind == DRIVE_QEMU)
-		return error_set(err, -EINVAL,
-				 "--hyperv is for --vmm mini; QEMU has flags: "
-				 "--cpu host,hv-relaxed,hv-evmcs,...");
 	if (s->variant_text && !s->nested)
 		return error_set(err, -EINVAL, "--variant goes with --nested");
 	if (s->nested && (s->ab_text || s->list))
@@ -184,10 +180,6 @@ static int check(struct cycles_options *s, struct error *err)
 				 "--list and --nested");
 	if (s->icount && !tcg)
 		return error_set(err, -EINVAL, "--icount is for --accel tcg");
-	if (s->ab_text && m->kind != DRIVE_QEMU)
-		return error_set(err, -EINVAL,
-				 "--ab is for --vmm qemu: its features are "
-				 "flags of QEMU's -cpu");
 	if (s->ab_text && s->list)
 		return error_set(err, -EINVAL,
 				 "--list measures nothing: leave out --ab");
@@ -199,6 +191,22 @@ static int check(struct cycles_options *s, struct error *err)
 		   : tcg ? "of an emulated TSC"
 			 : "of the TSC";
 	return 0;
+}
+
+/* Each on its own, as it will be booted. */
+static int check_features(const struct cycles_options *s, struct error *err)
+{
+	struct hyperv_choice choice;
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 1; !rc && i < s->features.nr; i++) {
+		choice = s->common.machine.hyperv;
+		rc = hyperv_options_add(s->features.name[i], &choice, err);
+		if (!rc)
+			rc = hyperv_options_check(&choice, false, err);
+	}
+	return rc;
 }
 
 int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
@@ -228,6 +236,8 @@ int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
 		rc = split_pin(s, err);
 	if (!rc)
 		rc = cycles_ab_parse(s->ab_text, &s->features, err);
+	if (!rc && s->common.machine.kind == DRIVE_MINI)
+		rc = check_features(s, err);
 	if (!s->repeat)
 		s->repeat = s->ab_text ? PAIRED_MIN_PAIRS : 1;
 	return rc;
@@ -273,7 +283,6 @@ json_t *cycles_params(const struct cycles_options *s)
 	json_object_set_new(o, "pin", pins);
 	json_object_set_new(o, "ab", features);
 	json_object_set_new(o, "icount", json_boolean(s->icount));
-	json_object_set_new(o, "hyperv", result_string(hypervs[s->hyperv]));
 	json_object_set_new(o, "check", json_boolean(s->check));
 	json_object_set_new(o, "migrate", json_boolean(s->migrate));
 	json_object_set_new(o, "nested", json_boolean(s->nested));

@@ -13,7 +13,6 @@ struct cycles_options {
 	struct common_settings common; /* first */
 	const char *only_text, *pin_text, *ab_text;
 	uint64_t rounds, limit_ns, watchdog_ns, repeat;
-	unsigned int hyperv; /* off, kvm */
 	unsigned int level; /* auto, L1, L2, L3 */
 	bool list, icount, nested, check, migrate;
 	const char *variant_text;

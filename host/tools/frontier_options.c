@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 #define AT(field) offsetof(struct frontier_settings, field)
-#define OPTIONS_ROOM 96u
+#define OPTIONS_ROOM 128u
 
 const char *const frontier_figures[] = { "downtime", "blackout", NULL };
 

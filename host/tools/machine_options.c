@@ -10,6 +10,7 @@
 #include "drive/qemu_media.h"
 #include "report/result.h"
 #include "tools/device_list.h"
+#include "tools/hyperv_options.h"
 
 enum { VMM_AUTO, VMM_MINI, VMM_QEMU };
 enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
@@ -24,6 +25,7 @@ static const char *const medias[] = {
 };
 
 #define AT(field) offsetof(struct machine_choice, field)
+#define AT_HYPERV(field) offsetof(struct machine_choice, hyperv.field)
 
 const struct option_spec machine_options[] = {
 	{ "vmm", OPTION_CHOICE, AT(vmm), "KIND",
@@ -49,6 +51,7 @@ const struct option_spec machine_options[] = {
 	  "mini VMM's: KIND:DEVICESxQUEUES,... of net and blk, like\n"
 	  "net:8x16,blk:16x4: PCI devices with many queues (default: none)",
 	  0, 0, NULL },
+	HYPERV_OPTIONS(AT_HYPERV),
 	{ "qemu-binary", OPTION_STRING, AT(binary), "PATH",
 	  "which QEMU (default qemu-system-x86_64)", 0, 0, NULL },
 	{ .name = NULL },
@@ -186,11 +189,14 @@ int machine_resolve(struct machine_choice *c, struct error *err)
 	if (mini) {
 		c->firmware = FIRMWARE_PVH;
 		c->media = MEDIA_KERNEL;
-		return check_devices(c, err);
+	} else {
+		resolve_qemu(c);
 	}
-	resolve_qemu(c);
-	if (check_devices(c, err))
+	if (check_devices(c, err) ||
+	    hyperv_options_check(&c->hyperv, !mini, err))
 		return -EINVAL;
+	if (mini)
+		return 0;
 	if (c->version && strcmp(c->qemu.machine, "q35") &&
 	    strcmp(c->qemu.machine, "pc"))
 		return error_set(err, -EINVAL,
@@ -233,4 +239,5 @@ void machine_params(const struct machine_choice *c, json_t *params)
 	json_object_set_new(params, "cpu", result_string(q->cpu));
 	json_object_set_new(params, "qemu_binary", result_string(q->binary));
 	json_object_set_new(params, "devices", result_string(c->devices));
+	hyperv_params(&c->hyperv, params);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hyperv.h"
 #include "drive/vm.h"
 #include "tools/options.h"
 
@@ -18,6 +19,7 @@ struct machine_choice {
 	unsigned int firmware; /* auto, pvh, bios, uefi */
 	unsigned int media; /* auto, kernel, iso, usb, efi */
 	const char *machine, *version, *cpu, *binary, *devices;
+	struct hyperv_choice hyperv;
 
 	/* Resolved. */
 	bool unknown; /* a machine that runs already, and was not asked yet */

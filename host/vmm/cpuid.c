@@ -7,6 +7,7 @@
  * Documentation/virt/kvm/api.rst, KVM_GET_SUPPORTED_CPUID (on TSC_DEADLINE
  * and X2APIC: not reported there, but there with an in-kernel irqchip).
  */
+#include "vmm/hyperv_user.h"
 #include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
@@ -182,9 +183,13 @@ static int finish(struct vcpu *vcpu)
 	rc = add_features(vm, vm->cpuid);
 	if (!rc)
 		rc = add_core_level(vm->cpuid, 0xb);
-	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+	if (!rc && vm->hyperv == HYPERV_KVM)
 		return hyperv_kvm_leaves(vcpu, vm->cpuid, MAX_ENTRIES);
-	return rc ? rc : add_hypervisor(vm->cpuid, vm->tsc_khz);
+	if (!rc)
+		rc = add_hypervisor(vm->cpuid, vm->tsc_khz);
+	if (!rc && vm->hv)
+		rc = hyperv_leaves(vm, vm->cpuid, MAX_ENTRIES);
+	return rc;
 }
 
 int cpuid_apply(struct vcpu *vcpu, struct error *err)
@@ -196,9 +201,10 @@ int cpuid_apply(struct vcpu *vcpu, struct error *err)
 	uint32_t i;
 
 	/* Before the leaves are asked for. */
-	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+	if (!rc && vm->hyperv == HYPERV_KVM &&
+	    (vm->hv_wanted & HYPERV_BIT(HYPERV_EVMCS)))
 		rc = nested_enable_evmcs(vcpu, &version);
-	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+	if (!rc && vm->hyperv == HYPERV_KVM)
 		hyperv_kvm_enable(vcpu);
 	if (!rc && !vcpu->index)
 		rc = finish(vcpu);

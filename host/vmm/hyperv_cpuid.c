@@ -11,7 +11,7 @@
 
 static const struct {
 	enum hyperv_feature feature;
-	uint32_t eax, ebx, edx, advice;
+	uint32_t eax, ebx, edx, advice, nested;
 } bits[] = {
 	{ HYPERV_RELAXED, .advice = HV_ADVISES_RELAXED },
 	{ HYPERV_VAPIC, .eax = HV_HAS_APIC_MSRS },
@@ -26,6 +26,14 @@ static const struct {
 	{ HYPERV_STIMER_DIRECT, .edx = HV_EDX_STIMER_DIRECT },
 	{ HYPERV_IPI, .advice = HV_ADVISES_CLUSTER_IPI },
 	{ HYPERV_TLBFLUSH, .advice = HV_ADVISES_REMOTE_FLUSH },
+	{ HYPERV_RESET, .eax = HV_HAS_RESET },
+	{ HYPERV_CRASH, .edx = HV_EDX_CRASH },
+	{ HYPERV_REENLIGHTENMENT, .eax = HV_HAS_REENLIGHTENMENT },
+	{ HYPERV_XMM_INPUT, .edx = HV_EDX_XMM_INPUT },
+	{ HYPERV_TLBFLUSH_EXT, .edx = HV_EDX_FLUSH_RANGES },
+	{ HYPERV_EVMCS, .advice = HV_ADVISES_EVMCS, .nested = HV_NESTED_EVMCS },
+	{ HYPERV_EMSR_BITMAP, .nested = HV_NESTED_MSR_BITMAP },
+	{ HYPERV_TLBFLUSH_DIRECT, .nested = HV_NESTED_DIRECT_FLUSH },
 };
 
 #define NR_BITS (sizeof(bits) / sizeof(bits[0]))
@@ -39,6 +47,8 @@ void hv_mask_leaf(uint32_t refused, uint32_t leaf, uint32_t reg[4])
 			continue;
 		if (leaf == HV_LEAF_ADVICE)
 			reg[0] &= ~bits[i].advice;
+		if (leaf == HV_LEAF_NESTED)
+			reg[0] &= ~bits[i].nested;
 		if (leaf != HV_LEAF_FEATURES)
 			continue;
 		reg[0] &= ~bits[i].eax;
@@ -47,15 +57,16 @@ void hv_mask_leaf(uint32_t refused, uint32_t leaf, uint32_t reg[4])
 	}
 }
 
-uint32_t hv_leaf_has(const uint32_t features[4], const uint32_t advice[4])
+uint32_t hv_leaf_has(const struct hv_leaves *l)
 {
 	uint32_t has = 0;
 	size_t i;
 
 	for (i = 0; i < NR_BITS; i++)
-		if (!(bits[i].eax & ~features[0]) &&
-		    !(bits[i].edx & ~features[3]) &&
-		    !(bits[i].advice & ~advice[0]))
+		if (!(bits[i].eax & ~l->features[0]) &&
+		    !(bits[i].edx & ~l->features[3]) &&
+		    !(bits[i].advice & ~l->advice) &&
+		    (!bits[i].nested || (bits[i].nested & l->nested)))
 			has |= HYPERV_BIT(bits[i].feature);
 	return has;
 }
@@ -82,6 +93,10 @@ static void advice(const struct hv_model *hv, uint32_t reg[4])
 	for (i = 0; i < NR_BITS; i++)
 		if (hv->features & HYPERV_BIT(bits[i].feature))
 			reg[0] |= bits[i].advice;
+	if (reg[0] & (HV_ADVISES_CLUSTER_IPI | HV_ADVISES_REMOTE_FLUSH))
+		reg[0] |= HV_ADVISES_EX_MASKS;
+	/* The interrupt controllers are KVM's: it knows no such SINTs. */
+	reg[0] |= HV_ADVISES_NO_AUTO_EOI;
 	reg[1] = NEVER_SPIN_NOTIFY;
 }
 
@@ -91,7 +106,7 @@ bool hv_leaf(const struct hv_model *hv, uint32_t leaf, uint32_t reg[4])
 	switch (leaf) {
 	case HV_LEAF_VENDOR:
 		/* It must be 0x40000005 at the least. */
-		reg[0] = hv->broken == HV_BREAK_LEAVES ? HV_LEAF_ADVICE
+		reg[0] = hv->broken == HV_BREAK_leaves ? HV_LEAF_ADVICE
 						       : HV_LEAF_HARDWARE;
 		memcpy(reg + 1, "Microsoft Hv", 12);
 		return true;

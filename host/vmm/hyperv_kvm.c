@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hyperv.h"
+#include "vmm/hyperv_model.h"
 #include "vmm/vm_impl.h"
 
 #define LEAF_FIRST 0x40000000u
@@ -46,6 +47,16 @@ static void take_back(const struct vm *vm, struct kvm_cpuid_entry2 *e)
 		return;
 	e->eax &= ~(HV_HAS_SYNIC | HV_HAS_STIMER);
 	e->edx &= ~HV_EDX_STIMER_DIRECT;
+}
+
+static void mask(const struct vm *vm, struct kvm_cpuid_entry2 *e)
+{
+	uint32_t reg[4] = { e->eax, e->ebx, e->ecx, e->edx };
+
+	hv_mask_leaf(~vm->hv_wanted, e->function, reg);
+	e->eax = reg[0];
+	e->ebx = reg[1];
+	e->edx = reg[3];
 }
 
 static void drop_own(struct kvm_cpuid2 *c)
@@ -91,8 +102,35 @@ int hyperv_kvm_leaves(const struct vcpu *vcpu, struct kvm_cpuid2 *cpuid,
 	}
 	for (i = 0; !rc && i < h->nent; i++) {
 		take_back(vcpu->vm, &h->entries[i]);
+		mask(vcpu->vm, &h->entries[i]);
 		add(cpuid, &h->entries[i]);
 	}
 	free(h);
 	return rc;
+}
+
+int hyperv_kvm_verify(const struct vm *vm, struct error *err)
+{
+	struct hv_leaves l = { .advice = 0 };
+	uint32_t i, lacks;
+
+	for (i = 0; i < vm->cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &vm->cpuid->entries[i];
+
+		if (e->function == HV_LEAF_ADVICE)
+			l.advice = e->eax;
+		if (e->function == HV_LEAF_NESTED)
+			l.nested = e->eax;
+		if (e->function != HV_LEAF_FEATURES)
+			continue;
+		l.features[0] = e->eax;
+		l.features[1] = e->ebx;
+		l.features[3] = e->edx;
+	}
+	lacks = vm->hv_must & ~hv_leaf_has(&l);
+	if (!lacks)
+		return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "this host's KVM does not serve --hv-%s",
+			 hyperv_feature_names[__builtin_ctz(lacks)]);
 }

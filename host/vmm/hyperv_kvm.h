@@ -21,6 +21,10 @@ void hyperv_kvm_enable(const struct vcpu *vcpu);
  * other exits only tell that a page has been placed. */
 void hyperv_kvm_exit(struct kvm_run *run);
 
+/* Are all features there that were asked for by name? 0, or -EOPNOTSUPP with a
+ * sentence. Behind hyperv_kvm_leaves(). */
+int hyperv_kvm_verify(const struct vm *vm, struct error *err);
+
 /**
  * hyperv_kvm_leaves() - put Hyper-V's leaves in the place of KVM's own.
  * @vcpu: its KVM_GET_SUPPORTED_HV_CPUID is asked, so that what was enabled on

@@ -15,34 +15,16 @@
 
 #include "base/buf.h"
 #include "base/hyperv.h"
+#include "hv_checks.h"
 #include "hyperv.h"
 #include "vmm/hyperv_clock.h"
 
 #define HV_MAX_VPS 64u
 
 /* What is served wrongly on purpose: places in hyperv_break_names, from 1. */
-enum hv_break {
-	HV_BREAK_NONE,
-	HV_BREAK_LEAVES,
-	HV_BREAK_OS_ID,
-	HV_BREAK_HYPERCALL,
-	HV_BREAK_BAD_CALLS,
-	HV_BREAK_VP_INDEX,
-	HV_BREAK_VP_ASSIST,
-	HV_BREAK_VP_RUNTIME,
-	HV_BREAK_TSC_FREQUENCY,
-	HV_BREAK_APIC_FREQUENCY,
-	HV_BREAK_TSC_PAGE,
-	HV_BREAK_TIME_REF,
-	HV_BREAK_MESSAGE,
-	HV_BREAK_EVENT,
-	HV_BREAK_STIMER_ONCE,
-	HV_BREAK_STIMER_PERIODIC,
-	HV_BREAK_STIMER_DIRECT,
-	HV_BREAK_IPI,
-	HV_BREAK_FLUSH,
-	HV_NR_BREAKS,
-};
+#define HV_BREAK_ENUM(name, word, bits) HV_BREAK_##name,
+enum hv_break { HV_BREAK_NONE, HV_CHECKS(HV_BREAK_ENUM) HV_NR_BREAKS };
+#undef HV_BREAK_ENUM
 
 struct hv_ops {
 	/* Guest memory, NULL if it is not all there. */
@@ -58,6 +40,12 @@ struct hv_ops {
 	void (*rearm)(void *ctx);
 	/* Time that @vp has run, 100 ns. */
 	uint64_t (*runtime)(void *ctx, unsigned int vp);
+	/* Registers of the LAPIC of @vp, as its x2APIC has them.
+	 * Return: 0, or -1: its LAPIC can't be reached that way. */
+	int (*apic_read)(void *ctx, unsigned int vp, uint32_t msr,
+			 uint64_t *ret_value);
+	int (*apic_write)(void *ctx, unsigned int vp, uint32_t msr,
+			  uint64_t value);
 };
 
 struct hv_timer {
@@ -71,6 +59,7 @@ struct hv_vp {
 	uint64_t assist, scontrol, siefp, simp;
 	uint64_t sint[HV_NR_SINTS];
 	struct hv_timer timer[HV_NR_STIMERS];
+	uint64_t ran_before; /* on other machines, 100 ns */
 };
 
 struct hv_model {
@@ -93,8 +82,12 @@ void hv_model_init(struct hv_model *hv, unsigned int nr_vps, uint32_t features,
 bool hv_leaf(const struct hv_model *hv, uint32_t leaf, uint32_t ret[4]);
 /* Takes the bits of @refused features out of a leaf that is somebody else's. */
 void hv_mask_leaf(uint32_t refused, uint32_t leaf, uint32_t reg[4]);
-/* The features that somebody's leaves HV_LEAF_FEATURES and _ADVICE have. */
-uint32_t hv_leaf_has(const uint32_t features[4], const uint32_t advice[4]);
+/* EAX to EDX of HV_LEAF_FEATURES, EAX of HV_LEAF_ADVICE and _NESTED. */
+struct hv_leaves {
+	uint32_t features[4], advice, nested;
+};
+/* The features that somebody's leaves have. */
+uint32_t hv_leaf_has(const struct hv_leaves *leaves);
 
 /* Return: 0, or -1: the access faults. */
 int hv_msr_read(struct hv_model *hv, unsigned int vp, uint32_t msr,
@@ -110,6 +103,8 @@ uint64_t hv_call(struct hv_model *hv, unsigned int vp, uint64_t control,
 
 /* The reference time now. */
 uint64_t hv_now(struct hv_model *hv);
+/* What @vp has run, here and before it came here. */
+uint64_t hv_runtime(struct hv_model *hv, unsigned int vp);
 /* Writes the page of the reference TSC, if there is one. */
 void hv_write_tsc_page(struct hv_model *hv);
 
@@ -138,21 +133,10 @@ void hv_timer_expire(struct hv_model *hv, uint64_t now);
 /* Reference time of the next expiry; UINT64_MAX = none. */
 uint64_t hv_next_due(const struct hv_model *hv);
 
-/* hyperv_state.c: the whole of it as bytes, at most HV_STATE_MAX_BYTES. */
-#define HV_STATE_MAX_BYTES 32768u
-int hv_model_save(struct hv_model *hv, struct buf *state);
-/**
- * hv_model_load() - the other way round.
- * @bytes_at: hostile: looked at before anything changes.
- * @ret_ref: the reference time of the save; @ret_tsc_hz: the TSC's frequency.
- *
- * The caller moves the clock. Return: 0; -EPROTO; -ENOTSUP for another set of
- * features.
- */
-int hv_model_load(struct hv_model *hv, const void *bytes_at, size_t bytes,
-		  uint64_t *ret_ref, uint64_t *ret_tsc_hz);
-/* Looks only. */
-int hv_model_check(const struct hv_model *hv, const void *bytes_at,
-		   size_t bytes);
+/* hyperv_apic.c: EOI, ICR, TPR. */
+int hv_apic_read(struct hv_model *hv, unsigned int vp, uint32_t msr,
+		 uint64_t *ret_value);
+int hv_apic_write(struct hv_model *hv, unsigned int vp, uint32_t msr,
+		  uint64_t value);
 
 #endif

@@ -31,6 +31,11 @@ uint64_t hv_now(struct hv_model *hv)
 	return hv_clock_at(&hv->clock, hv->ops->tsc(hv->ctx));
 }
 
+uint64_t hv_runtime(struct hv_model *hv, unsigned int vp)
+{
+	return hv->vp[vp].ran_before + hv->ops->runtime(hv->ctx, vp);
+}
+
 void hv_write_tsc_page(struct hv_model *hv)
 {
 	uint64_t gpa = hv->tsc_page & HV_PAGE_GPA;
@@ -46,7 +51,7 @@ void hv_write_tsc_page(struct hv_model *hv)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->scale = hv->clock.scale;
 	page->offset = hv->clock.offset +
-		       (hv->broken == HV_BREAK_TSC_PAGE ? 1000000 : 0);
+		       (hv->broken == HV_BREAK_tsc_page ? 1000000 : 0);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->sequence = hv->clock.scale ? hv->clock.sequence : 0;
 	hv->ops->wrote(hv->ctx, gpa, sizeof(*page));
@@ -54,7 +59,7 @@ void hv_write_tsc_page(struct hv_model *hv)
 
 static void write_os_id(struct hv_model *hv, uint64_t value)
 {
-	if (hv->broken == HV_BREAK_OS_ID)
+	if (hv->broken == HV_BREAK_os_id)
 		value &= ~0xffull;
 	hv->os_id = value;
 	/* Who is nobody makes no calls. */
@@ -78,7 +83,7 @@ static int write_hypercall(struct hv_model *hv, uint64_t value)
 		memset(page, 0xcc, 4096);
 		memcpy(page, call_code, sizeof(call_code));
 		/* A page that does nothing. */
-		if (hv->broken == HV_BREAK_HYPERCALL)
+		if (hv->broken == HV_BREAK_hypercall)
 			page[0] = page[1] = 0x90;
 		hv->ops->wrote(hv->ctx, gpa, 4096);
 	}
@@ -105,7 +110,7 @@ static int write_assist(struct hv_model *hv, struct hv_vp *vp, uint64_t value)
 		page = hv->ops->memory(hv->ctx, gpa, 4096);
 		if (!page)
 			return -1;
-		*page = hv->broken == HV_BREAK_VP_ASSIST ? UINT32_MAX : 0;
+		*page = hv->broken == HV_BREAK_vp_assist ? UINT32_MAX : 0;
 		hv->ops->wrote(hv->ctx, gpa, sizeof(*page));
 	}
 	vp->assist = value;
@@ -114,7 +119,7 @@ static int write_assist(struct hv_model *hv, struct hv_vp *vp, uint64_t value)
 
 static uint64_t vp_index(struct hv_model *hv, unsigned int vp)
 {
-	if (hv->broken == HV_BREAK_VP_INDEX)
+	if (hv->broken == HV_BREAK_vp_index)
 		return hv->nr_reads++ % hv->nr_vps + 1;
 	return vp;
 }
@@ -136,6 +141,9 @@ static int feature_of(uint32_t msr)
 	case HV_MSR_TSC_FREQUENCY:
 	case HV_MSR_APIC_FREQUENCY:
 		return HYPERV_FREQUENCIES;
+	case HV_MSR_EOI:
+	case HV_MSR_ICR:
+	case HV_MSR_TPR:
 	case HV_MSR_VP_ASSIST_PAGE:
 		return HYPERV_VAPIC;
 	default:
@@ -155,8 +163,8 @@ static uint64_t frequency(const struct hv_model *hv, uint32_t msr)
 {
 	uint64_t hz = msr == HV_MSR_TSC_FREQUENCY ? hv->tsc_hz : hv->apic_hz;
 	bool broken = hv->broken == (msr == HV_MSR_TSC_FREQUENCY
-					     ? HV_BREAK_TSC_FREQUENCY
-					     : HV_BREAK_APIC_FREQUENCY);
+					     ? HV_BREAK_tsc_frequency
+					     : HV_BREAK_apic_frequency);
 
 	return broken ? hz + hz / 16 : hz;
 }
@@ -177,14 +185,14 @@ int hv_msr_read(struct hv_model *hv, unsigned int vp, uint32_t msr,
 		*ret_value = vp_index(hv, vp);
 		return 0;
 	case HV_MSR_VP_RUNTIME:
-		*ret_value = hv->broken == HV_BREAK_VP_RUNTIME
+		*ret_value = hv->broken == HV_BREAK_vp_runtime
 				     ? 0
-				     : hv->ops->runtime(hv->ctx, vp);
+				     : hv_runtime(hv, vp);
 		return 0;
 	case HV_MSR_TIME_REF_COUNT:
 		*ret_value = hv_now(hv);
 		/* Once in a hundred, by 10 us. */
-		if (hv->broken == HV_BREAK_TIME_REF &&
+		if (hv->broken == HV_BREAK_time_ref &&
 		    hv->nr_reads++ % 100 == 99)
 			*ret_value += 10000;
 		return 0;
@@ -195,6 +203,10 @@ int hv_msr_read(struct hv_model *hv, unsigned int vp, uint32_t msr,
 	case HV_MSR_APIC_FREQUENCY:
 		*ret_value = frequency(hv, msr);
 		return 0;
+	case HV_MSR_EOI:
+	case HV_MSR_ICR:
+	case HV_MSR_TPR:
+		return hv_apic_read(hv, vp, msr, ret_value);
 	case HV_MSR_VP_ASSIST_PAGE:
 		*ret_value = hv->vp[vp].assist;
 		return 0;
@@ -218,6 +230,10 @@ int hv_msr_write(struct hv_model *hv, unsigned int vp, uint32_t msr,
 		return write_hypercall(hv, value);
 	case HV_MSR_REFERENCE_TSC:
 		return write_tsc_page(hv, value);
+	case HV_MSR_EOI:
+	case HV_MSR_ICR:
+	case HV_MSR_TPR:
+		return hv_apic_write(hv, vp, msr, value);
 	case HV_MSR_VP_ASSIST_PAGE:
 		return write_assist(hv, &hv->vp[vp], value);
 	case HV_MSR_VP_INDEX:

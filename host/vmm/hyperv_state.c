@@ -1,160 +1,197 @@
 /* SPDX-License-Identifier: MIT */
-/* What the mini VMM serves of Hyper-V, as bytes. */
-#include "vmm/hyperv_model.h"
+/* What the mini VMM serves of Hyper-V: saved, looked at, loaded. */
+#include "vmm/hyperv_state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 1u
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define SAVED(member, type, max)                                               \
+	FIELD_NUMBER(struct hv_saved, member, type, 1, max)
+#define VP(member) FIELD_NUMBER(struct hv_saved_vp, member, FIELD_U64, 1, 0)
+#define TIMER(member, type, max)                                               \
+	FIELD_NUMBER(struct hv_timer, member, type, 1, max)
 
-struct timer_state {
-	uint64_t config, count, due, waiting;
+static const struct field timer_field[] = {
+	TIMER(config, FIELD_U64, HV_STIMER_VALID),
+	TIMER(count, FIELD_U64, 0),
+	TIMER(due, FIELD_U64, 0),
+	TIMER(waiting, FIELD_U8, 1),
 };
 
-struct vp_state {
-	uint64_t assist, scontrol, siefp, simp;
-	uint64_t sint[HV_NR_SINTS];
-	struct timer_state timer[HV_NR_STIMERS];
+static const struct fields timer_fields = {
+	.name = "timer",
+	.version = 1,
+	.nr = COUNT(timer_field),
+	.field = timer_field,
 };
 
-struct head {
-	uint32_t format, features, nr_vps, sequence;
-	uint64_t tsc_hz, ref, scale;
-	int64_t offset;
-	uint64_t os_id, hypercall, tsc_page;
+#define TIMER_OF_VP(n)                                                         \
+	{                                                                      \
+		.name = "timer" #n, .type = FIELD_TABLE, .since = 1,           \
+		.offset = offsetof(struct hv_saved_vp, timer[n]),              \
+		.table = &timer_fields                                         \
+	}
+
+static const struct field vp_field[] = {
+	VP(assist),	VP(scontrol),	VP(siefp),	VP(simp),
+	VP(runtime),	VP(sint[0]),	VP(sint[1]),	VP(sint[2]),
+	VP(sint[3]),	VP(sint[4]),	VP(sint[5]),	VP(sint[6]),
+	VP(sint[7]),	VP(sint[8]),	VP(sint[9]),	VP(sint[10]),
+	VP(sint[11]),	VP(sint[12]),	VP(sint[13]),	VP(sint[14]),
+	VP(sint[15]),	TIMER_OF_VP(0), TIMER_OF_VP(1), TIMER_OF_VP(2),
+	TIMER_OF_VP(3),
 };
 
-_Static_assert(sizeof(struct head) + HV_MAX_VPS * sizeof(struct vp_state) <=
-		       HV_STATE_MAX_BYTES,
-	       "it fits");
+static const struct fields vp_fields = {
+	.name = "vp",
+	.version = 1,
+	.nr = COUNT(vp_field),
+	.field = vp_field,
+};
 
-static void save_vp(const struct hv_vp *v, struct vp_state *s)
+static const struct field saved_field[] = {
+	SAVED(features, FIELD_U32, 0),
+	SAVED(nr_vps, FIELD_U16, HV_MAX_VPS),
+	SAVED(clock.sequence, FIELD_U32, UINT32_MAX - 1),
+	SAVED(clock.scale, FIELD_U64, 0),
+	SAVED(clock.offset, FIELD_U64, 0),
+	SAVED(tsc_hz, FIELD_U64, 0),
+	SAVED(ref, FIELD_U64, 0),
+	SAVED(os_id, FIELD_U64, 0),
+	SAVED(hypercall, FIELD_U64, 0),
+	SAVED(tsc_page, FIELD_U64, 0),
+	{ .name = "vp",
+	  .type = FIELD_LIST,
+	  .since = 1,
+	  .offset = offsetof(struct hv_saved, vp),
+	  .bytes = sizeof(struct hv_saved_vp),
+	  .table = &vp_fields,
+	  .count = offsetof(struct hv_saved, nr_vps),
+	  .max_count = HV_MAX_VPS },
+};
+
+const struct fields hv_fields = {
+	.name = "hyperv",
+	.version = 1,
+	.nr = COUNT(saved_field),
+	.field = saved_field,
+};
+
+_Static_assert(sizeof(struct hv_saved) <= HV_STATE_MAX_BYTES, "it fits");
+
+static void save_vp(struct hv_model *hv, unsigned int vp, struct hv_saved_vp *s)
 {
-	unsigned int i;
+	const struct hv_vp *v = &hv->vp[vp];
 
-	*s = (struct vp_state){
-		.assist = v->assist,
-		.scontrol = v->scontrol,
-		.siefp = v->siefp,
-		.simp = v->simp,
-	};
+	s->assist = v->assist;
+	s->scontrol = v->scontrol;
+	s->siefp = v->siefp;
+	s->simp = v->simp;
+	s->runtime = hv_runtime(hv, vp);
 	memcpy(s->sint, v->sint, sizeof(s->sint));
-	for (i = 0; i < HV_NR_STIMERS; i++)
-		s->timer[i] = (struct timer_state){
-			v->timer[i].config,
-			v->timer[i].count,
-			v->timer[i].due,
-			v->timer[i].waiting,
-		};
+	memcpy(s->timer, v->timer, sizeof(s->timer));
 }
 
-int hv_model_save(struct hv_model *hv, struct buf *state)
+int hv_state_save(struct hv_model *hv, struct buf *state)
 {
-	const struct head h = {
-		.format = FORMAT,
-		.features = hv->features,
-		.nr_vps = hv->nr_vps,
-		.sequence = hv->clock.sequence,
-		.tsc_hz = hv->tsc_hz,
-		.ref = hv_now(hv),
-		.scale = hv->clock.scale,
-		.offset = hv->clock.offset,
-		.os_id = hv->os_id,
-		.hypercall = hv->hypercall,
-		.tsc_page = hv->tsc_page,
-	};
+	struct hv_saved *s = calloc(1, sizeof(*s));
 	unsigned int i;
-	int rc = buf_append(state, &h, sizeof(h));
+	int rc;
 
-	for (i = 0; !rc && i < hv->nr_vps; i++) {
-		struct vp_state s;
-
-		save_vp(&hv->vp[i], &s);
-		rc = buf_append(state, &s, sizeof(s));
-	}
+	if (!s)
+		return -ENOMEM;
+	s->features = hv->features;
+	s->nr_vps = (uint16_t)hv->nr_vps;
+	s->clock = hv->clock;
+	s->tsc_hz = hv->tsc_hz;
+	s->ref = hv_now(hv);
+	s->os_id = hv->os_id;
+	s->hypercall = hv->hypercall;
+	s->tsc_page = hv->tsc_page;
+	for (i = 0; i < hv->nr_vps; i++)
+		save_vp(hv, i, &s->vp[i]);
+	rc = fields_save(&hv_fields, hv_fields.version, s, state);
+	free(s);
 	return rc;
 }
 
-static bool timer_fits(const struct timer_state *t)
-{
-	if (t->config & ~HV_STIMER_VALID || t->waiting > 1)
-		return false;
-	/* It would be divided by. */
-	return !t->due || t->count;
-}
-
-static bool vp_fits(const struct vp_state *s)
+/* What no write to a register leaves behind. */
+static const char *vp_trouble(const struct hv_saved_vp *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < HV_NR_SINTS; i++)
 		if ((s->sint[i] & HV_SINT_VECTOR) < HV_SINT_MIN_VECTOR &&
 		    !(s->sint[i] & HV_SINT_MASKED))
-			return false;
+			return "an open SINT with a vector below 16";
 	for (i = 0; i < HV_NR_STIMERS; i++)
-		if (!timer_fits(&s->timer[i]))
-			return false;
-	return true;
+		/* It is divided by. */
+		if (s->timer[i].due && !s->timer[i].count)
+			return "a timer that runs without a count";
+	return NULL;
 }
 
-int hv_model_check(const struct hv_model *hv, const void *bytes_at,
-		   size_t bytes)
+int hv_state_read(const struct hv_model *hv, const uint8_t *state, size_t bytes,
+		  struct hv_saved *s, struct error *err)
 {
-	struct reader r = { bytes_at, bytes };
-	struct vp_state s;
-	struct head h;
+	const char *trouble;
 	unsigned int i;
+	int rc = fields_load(&hv_fields, state, bytes, "hyperv", s, err);
 
-	if (reader_get(&r, &h, sizeof(h)) || h.format != FORMAT)
-		return -EPROTO;
-	if (h.features != hv->features)
-		return -ENOTSUP;
-	if (h.nr_vps != hv->nr_vps || !h.sequence ||
-	    h.sequence == UINT32_MAX || r.left != h.nr_vps * sizeof(s))
-		return -EPROTO;
-	for (i = 0; i < h.nr_vps; i++)
-		if (reader_get(&r, &s, sizeof(s)) || !vp_fits(&s))
-			return -EPROTO;
+	if (rc)
+		return rc;
+	if (s->features != hv->features)
+		return error_set(err, -ENOTSUP,
+				 "the source's Hyper-V interface has other "
+				 "features (0x%x) than this machine's (0x%x): "
+				 "the same --hyperv and --hv-... are needed",
+				 s->features, hv->features);
+	if (s->nr_vps != hv->nr_vps || !s->clock.sequence)
+		return error_set(err, -EPROTO,
+				 "the state of hyperv is of %u vCPUs and has "
+				 "the clock's sequence %u",
+				 s->nr_vps, s->clock.sequence);
+	for (i = 0; i < s->nr_vps; i++) {
+		trouble = vp_trouble(&s->vp[i]);
+		if (trouble)
+			return error_set(err, -EPROTO,
+					 "the state of hyperv: vCPU %u has %s",
+					 i, trouble);
+	}
 	return 0;
 }
 
-static void load_vp(struct hv_vp *v, const struct vp_state *s)
+void hv_state_load(struct hv_model *hv, const struct hv_saved *s)
 {
 	unsigned int i;
 
-	v->assist = s->assist;
-	v->scontrol = s->scontrol;
-	v->siefp = s->siefp;
-	v->simp = s->simp;
-	memcpy(v->sint, s->sint, sizeof(v->sint));
-	for (i = 0; i < HV_NR_STIMERS; i++)
-		v->timer[i] = (struct hv_timer){
-			.config = s->timer[i].config,
-			.count = s->timer[i].count,
-			.due = s->timer[i].due,
-			.waiting = s->timer[i].waiting,
-		};
+	hv->clock = s->clock;
+	hv->os_id = s->os_id;
+	hv->hypercall = s->hypercall;
+	hv->tsc_page = s->tsc_page;
+	for (i = 0; i < hv->nr_vps; i++) {
+		struct hv_vp *v = &hv->vp[i];
+
+		v->assist = s->vp[i].assist;
+		v->scontrol = s->vp[i].scontrol;
+		v->siefp = s->vp[i].siefp;
+		v->simp = s->vp[i].simp;
+		v->ran_before = s->vp[i].runtime - hv->ops->runtime(hv->ctx, i);
+		memcpy(v->sint, s->vp[i].sint, sizeof(v->sint));
+		memcpy(v->timer, s->vp[i].timer, sizeof(v->timer));
+	}
 }
 
-int hv_model_load(struct hv_model *hv, const void *bytes_at, size_t bytes,
-		  uint64_t *ret_ref, uint64_t *ret_tsc_hz)
+bool hv_state_is_time(const char *name)
 {
-	struct reader r = { bytes_at, bytes };
-	int rc = hv_model_check(hv, bytes_at, bytes);
-	struct vp_state s;
-	struct head h;
-	unsigned int i;
+	static const char *const times[] = { "clock.sequence", "clock.scale",
+					     "clock.offset", "tsc_hz", "ref" };
+	size_t n = strlen(name), i;
 
-	if (rc || reader_get(&r, &h, sizeof(h)))
-		return rc ? rc : -EPROTO;
-	hv->clock = (struct hv_clock){ h.sequence, h.scale, h.offset };
-	hv->os_id = h.os_id;
-	hv->hypercall = h.hypercall;
-	hv->tsc_page = h.tsc_page;
-	for (i = 0; i < h.nr_vps; i++)
-		if (!reader_get(&r, &s, sizeof(s)))
-			load_vp(&hv->vp[i], &s);
-	*ret_ref = h.ref;
-	*ret_tsc_hz = h.tsc_hz;
-	return 0;
+	for (i = 0; i < COUNT(times); i++)
+		if (!strcmp(times[i], name))
+			return true;
+	return n > 8 && !strcmp(name + n - 8, ".runtime");
 }

@@ -126,7 +126,7 @@ bool hv_post(struct hv_model *hv, unsigned int vp, unsigned int sint,
 	m->origin = 0;
 	memcpy(m->payload, payload, bytes);
 	__atomic_store_n(&m->type,
-			 hv->broken == HV_BREAK_MESSAGE ? type + 1 : type,
+			 hv->broken == HV_BREAK_message ? type + 1 : type,
 			 __ATOMIC_RELEASE);
 	hv->ops->wrote(hv->ctx, gpa, sizeof(*m));
 	raise_sint(hv, vp, sint);
@@ -147,7 +147,7 @@ uint16_t hv_signal(struct hv_model *hv, unsigned int vp, unsigned int sint,
 	flags = hv->ops->memory(hv->ctx, gpa, HV_EVENT_BYTES);
 	if (!flags)
 		return HV_STATUS_INVALID_CONNECTION;
-	if (hv->broken == HV_BREAK_EVENT)
+	if (hv->broken == HV_BREAK_event)
 		return HV_STATUS_SUCCESS;
 	/* A flag that is up already has had its interrupt. */
 	if (__atomic_fetch_or(&flags[flag / 8], bit, __ATOMIC_SEQ_CST) & bit)

@@ -2,6 +2,9 @@
 /* Synthetic timers. Source: TLFS 12.5. */
 #include "vmm/hyperv_model.h"
 
+/* 50 us. */
+#define MIN_PERIOD 500u
+
 static struct hv_timer *timer_of(struct hv_model *hv, unsigned int vp,
 				 uint32_t msr)
 {
@@ -32,6 +35,12 @@ static void stop(struct hv_timer *t)
 	t->waiting = false;
 }
 
+/* A guest that wants more of them keeps nobody busy. */
+static uint64_t period(const struct hv_timer *t)
+{
+	return t->count < MIN_PERIOD ? MIN_PERIOD : t->count;
+}
+
 static void start(struct hv_model *hv, struct hv_timer *t)
 {
 	stop(t);
@@ -39,7 +48,7 @@ static void start(struct hv_model *hv, struct hv_timer *t)
 		return;
 	t->due = t->count;
 	if (t->config & HV_STIMER_PERIODIC)
-		t->due += hv_now(hv);
+		t->due = hv_now(hv) + period(t);
 	/* A sum that wrapped is further away than anyone waits. */
 	if (t->due < t->count)
 		t->due = UINT64_MAX - 1;
@@ -97,10 +106,10 @@ static bool deliver(struct hv_model *hv, unsigned int vp, struct hv_timer *t,
 	bool direct = t->config & HV_STIMER_DIRECT;
 	bool periodic = t->config & HV_STIMER_PERIODIC;
 
-	if (hv->broken == HV_BREAK_STIMER_ONCE && !periodic && !direct)
+	if (hv->broken == HV_BREAK_stimer_once && !periodic && !direct)
 		return true;
 	if (direct) {
-		if (hv->broken != HV_BREAK_STIMER_DIRECT)
+		if (hv->broken != HV_BREAK_stimer_direct)
 			hv->ops->interrupt(
 				hv->ctx, vp,
 				(uint8_t)(t->config >> HV_STIMER_VECTOR_SHIFT));
@@ -120,14 +129,14 @@ static void expire(struct hv_model *hv, unsigned int vp, struct hv_timer *t,
 	if (t->waiting)
 		return;
 	if (!(t->config & HV_STIMER_PERIODIC) ||
-	    hv->broken == HV_BREAK_STIMER_PERIODIC) {
+	    hv->broken == HV_BREAK_stimer_periodic) {
 		t->config &= ~HV_STIMER_ENABLED;
 		t->due = 0;
 		return;
 	}
 	/* Periods that nobody saw are no more. */
-	missed = now > t->due ? (now - t->due) / t->count : 0;
-	t->due += (missed + 1) * t->count;
+	missed = now > t->due ? (now - t->due) / period(t) : 0;
+	t->due += (missed + 1) * period(t);
 	if (t->due < t->count)
 		t->due = UINT64_MAX - 1;
 }

@@ -88,7 +88,7 @@ int msr_probe(struct vm *vm, struct error *err)
 	uint64_t value;
 	unsigned int i;
 
-	if (list && vm->hyperv == VM_HYPERV_KVM)
+	if (list && vm->hyperv == HYPERV_KVM)
 		add_synic(list);
 	if (list)
 		vm->msr = calloc(list->nmsrs + 1, sizeof(vm->msr[0]));

@@ -66,6 +66,11 @@ static int64_t elapsed_ns(uint64_t then, uint64_t now)
 	return now > then ? (int64_t)(now - then) : 0;
 }
 
+uint64_t clock_elapsed_ns(uint64_t then_ns)
+{
+	return (uint64_t)elapsed_ns(then_ns, realtime_ns());
+}
+
 int clock_load(const struct vm *vm, const struct state_clock *saved,
 	       struct state_clock *ret_now)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vmm/compat.h"
+#include "vmm/hyperv_user.h"
 #include "vmm/serial.h"
 #include "vmm/state_format.h"
 #include "vmm/state_teller.h"
@@ -358,6 +359,8 @@ int vm_state_describe(const uint8_t *state, size_t bytes,
 		tell_machine(&t, view);
 	if (!rc)
 		rc = teller_devices(&t, view, err);
+	if (!rc)
+		rc = hyperv_tell(&t, &view->hyperv, err);
 	for (i = 0; !rc && i < view->nr_vcpus; i++) {
 		t.vcpu = (int)i;
 		tell_vcpu(&t, view->vcpu[i]);

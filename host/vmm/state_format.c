@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmm/compat.h"
+#include "vmm/hyperv_state.h"
 #include "vmm/serial.h"
 
 /* @unit: 0 = exactly @min bytes, else a multiple of it, @min to @max. */
@@ -37,6 +38,7 @@ static const struct {
 	[STATE_DEVICE] = { "DEVICE", sizeof(struct state_device), 1u << 20, 1 },
 	[STATE_NESTED] = { "NESTED", NESTED_MIN_BYTES, NESTED_MAX_BYTES,
 			   NESTED_MIN_BYTES },
+	[STATE_HYPERV] = { "HYPERV", 8, HV_STATE_MAX_BYTES, 1 },
 };
 
 const char *state_name(uint32_t id)
@@ -138,6 +140,8 @@ static struct state_part *slot(struct state_view *view,
 		return &view->pit;
 	case STATE_SERIAL:
 		return &view->serial;
+	case STATE_HYPERV:
+		return &view->hyperv;
 	default:
 		return &view->pci;
 	}

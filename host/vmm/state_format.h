@@ -62,6 +62,7 @@ enum state_id {
 	STATE_PCI, /* struct state_pci */
 	STATE_DEVICE, /* index: the device's; struct state_device, its state */
 	STATE_NESTED, /* struct kvm_nested_state; of a vCPU, if it has any */
+	STATE_HYPERV, /* hyperv_state.h; if we serve it */
 	STATE_NR_IDS,
 };
 
@@ -120,6 +121,7 @@ struct state_view {
 	struct state_part pci; /* not there before version 2 */
 	struct state_part device[VM_MAX_DEVICES];
 	struct state_part nested[VM_MAX_VCPUS];
+	struct state_part hyperv;
 };
 
 /* "XSAVE", for sentences; "?" if unknown. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/hyperv_user.h"
 #include "vmm/state_format.h"
 #include "vmm/vm_impl.h"
 
@@ -153,6 +154,17 @@ static int load_serial(struct load *l, struct error *err)
 	return explain(rc, STATE_SERIAL, 0, err);
 }
 
+/* Its clock is made of the TSC, which is there now. */
+static int load_hyperv(struct load *l, struct error *err)
+{
+	struct state_tsc tsc;
+
+	memcpy(&tsc, l->view->vcpu[0][STATE_TSC].data, sizeof(tsc));
+	return explain(hyperv_load(l->vm, &l->view->hyperv,
+				   clock_elapsed_ns(tsc.realtime_ns)),
+		       STATE_HYPERV, 0, err);
+}
+
 static int load_all(struct load *l, struct error *err)
 {
 	struct vm *vm = l->vm;
@@ -168,6 +180,8 @@ static int load_all(struct load *l, struct error *err)
 		for (step = 0; !rc && step < STATE_NR_VCPU_IDS; step++)
 			rc = load_step(l, &vm->vcpu[i], step, err);
 	if (!rc)
+		rc = load_hyperv(l, err);
+	if (!rc)
 		rc = load_chips(l, err);
 	if (!rc)
 		rc = load_serial(l, err);
@@ -182,6 +196,7 @@ static int check_shape(struct vm *vm, const struct state_view *view,
 	size_t xsave = vm->caps.xsave_bytes;
 	struct serial_state serial;
 	uint32_t i;
+	int rc;
 
 	if (xsave < sizeof(struct kvm_xsave))
 		xsave = sizeof(struct kvm_xsave);
@@ -198,8 +213,7 @@ static int check_shape(struct vm *vm, const struct state_view *view,
 					 i, view->vcpu[i][STATE_XSAVE].bytes,
 					 xsave);
 	for (i = 0; i < view->nr_vcpus; i++) {
-		int rc = nested_check(vm, &view->nested[i], i, err);
-
+		rc = nested_check(vm, &view->nested[i], i, err);
 		if (rc)
 			return rc;
 	}
@@ -208,7 +222,8 @@ static int check_shape(struct vm *vm, const struct state_view *view,
 		return error_set(err, -EPROTO,
 				 "section SERIAL holds a state that no serial "
 				 "port can be in");
-	return devices_check(vm, view, err);
+	rc = hyperv_check(vm, &view->hyperv, err);
+	return rc ? rc : devices_check(vm, view, err);
 }
 
 static size_t largest_part(const struct state_view *view)

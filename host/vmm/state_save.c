@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/hyperv_user.h"
 #include "vmm/state_format.h"
 #include "vmm/vm_impl.h"
 
@@ -200,6 +201,8 @@ int vm_state_save(struct vm *vm, struct buf *state, struct error *err)
 		rc = save_serial(vm, state, err);
 	if (!rc)
 		rc = devices_save(vm, state, err);
+	if (!rc)
+		rc = explain(hyperv_save(vm, state), STATE_HYPERV, 0, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = save_vcpu(&vm->vcpu[i], state, err);
 	if (!rc)

@@ -9,6 +9,7 @@
  * right after an exit that we served: the next KVM_RUN then first completes
  * the I/O instruction, and leaves at once because of immediate_exit.
  */
+#include "vmm/hyperv_user.h"
 #include "vmm/vm_impl.h"
 
 #include <errno.h>
@@ -67,18 +68,20 @@ out_err:
 			 strerror(-rc));
 }
 
+void vcpu_kick(struct vcpu *vcpu)
+{
+	if (!vcpu->has_thread || vcpu->parked)
+		return;
+	vcpu->run->immediate_exit = 1;
+	pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
 void vcpu_kick_all(struct vm *vm)
 {
 	unsigned int i;
 
-	for (i = 0; i < vm->nr_vcpus; i++) {
-		struct vcpu *vcpu = &vm->vcpu[i];
-
-		if (!vcpu->has_thread || vcpu->parked)
-			continue;
-		vcpu->run->immediate_exit = 1;
-		pthread_kill(vcpu->thread, KICK_SIGNAL);
-	}
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_kick(&vm->vcpu[i]);
 }
 
 static void drain_kicks(void)
@@ -119,8 +122,11 @@ static bool park(struct vcpu *vcpu)
 /* Return: false when KVM_RUN was interrupted or cannot go on. */
 static bool run_once(struct vcpu *vcpu)
 {
-	int rc = ioctl(vcpu->fd, KVM_RUN, 0) ? -errno : 0;
+	int rc;
 
+	hyperv_enter(vcpu);
+	rc = ioctl(vcpu->fd, KVM_RUN, 0) ? -errno : 0;
+	hyperv_leave(vcpu);
 	switch (rc) {
 	case 0:
 		atomic_fetch_add_explicit(&vcpu->nr_exits, 1,
@@ -129,6 +135,7 @@ static bool run_once(struct vcpu *vcpu)
 	case -EAGAIN: /* woken while it waits for INIT and SIPI */
 		return true;
 	case -EINTR:
+		hyperv_kicked(vcpu);
 		return false;
 	default:
 		vcpu_run_failed(vcpu, rc);

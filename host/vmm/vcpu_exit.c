@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a vCPU comes out of KVM_RUN for. */
+#include "vmm/hyperv_user.h"
 #include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "abi.h"
+#include "hyperv.h"
 
 /* Return: true for the one that ended the machine. */
 static bool end_machine(struct vm *vm)
@@ -142,6 +144,9 @@ static void handle_io(struct vcpu *vcpu)
 		port_out(vm, run, data);
 		return;
 	}
+	if (run->io.port == HV_CALL_PORT &&
+	    run->io.direction == KVM_EXIT_IO_OUT && hyperv_call_exit(vcpu))
+		return;
 	if (!is_serial(run->io.port) &&
 	    !is_serial(run->io.port + run->io.size - 1u)) {
 		other_port(vm, run, data);
@@ -198,6 +203,10 @@ bool vcpu_handle_exit(struct vcpu *vcpu)
 		return true;
 	case KVM_EXIT_MMIO:
 		handle_mmio(vcpu->vm, run);
+		return true;
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		hyperv_msr_exit(vcpu);
 		return true;
 	case KVM_EXIT_HYPERV:
 		hyperv_kvm_exit(run);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/dirty.h"
+#include "vmm/hyperv_user.h"
 #include "vmm/hyperv_kvm.h"
 #include "vmm/vm_impl.h"
 
@@ -115,14 +116,20 @@ static int create_vcpus(struct vm *vm, struct error *err)
 
 	if (!rc)
 		rc = nested_resolve(vm, err);
-	if (!rc && vm->hyperv == VM_HYPERV_KVM)
+	if (!rc && vm->hyperv == HYPERV_KVM)
 		rc = hyperv_kvm_check(vm, err);
+	if (!rc && vm->hyperv == HYPERV_USER)
+		rc = hyperv_create(vm, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_create(vm, i, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = cpuid_apply(&vm->vcpu[i], err);
 	if (!rc)
 		rc = msr_probe(vm, err);
+	if (!rc && vm->hyperv == HYPERV_KVM)
+		rc = hyperv_kvm_verify(vm, err);
+	if (!rc && vm->hv)
+		rc = hyperv_start(vm, err);
 	for (i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_start(&vm->vcpu[i], err);
 	return rc;
@@ -163,7 +170,8 @@ static struct vm *alloc_vm(const struct vm_params *p)
 	vm->ctx = p->ctx;
 	vm->nr_vcpus = p->nr_vcpus;
 	vm->nested_want = p->nested;
-	vm->hyperv = p->hyperv;
+	vm->hyperv = (enum hyperv_mode)p->hyperv.mode;
+	vm->hv_broken = hyperv_break_number(p->hyperv.broken);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	pthread_mutex_init(&vm->device_lock, NULL);
@@ -187,7 +195,9 @@ int vm_create(const struct vm_params *params, struct vm **ret_vm,
 	vm = alloc_vm(params);
 	if (!vm)
 		return error_set(err, -ENOMEM, "out of memory");
-	rc = vm_open_kvm(params->kvm_path, &vm->kvm_fd, err);
+	rc = hyperv_resolve(&params->hyperv, &vm->hv_wanted, &vm->hv_must, err);
+	if (!rc)
+		rc = vm_open_kvm(params->kvm_path, &vm->kvm_fd, err);
 	if (!rc)
 		rc = create_fd(vm, params, err);
 	if (!rc) {
@@ -227,6 +237,7 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	join_vcpus(vm);
+	hyperv_destroy(vm);
 	vm_map_silence(vm);
 	vm_map_exit(vm);
 	if (vm->fd >= 0)
@@ -272,6 +283,7 @@ int vm_resume(struct vm *vm)
 		return rc;
 	thaw_devices(vm);
 	vm_devices_resume(vm);
+	hyperv_resume(vm);
 	pthread_mutex_lock(&vm->lock);
 	if (vm->ended)
 		rc = -ESHUTDOWN;
@@ -290,6 +302,7 @@ void vm_pause(struct vm *vm)
 	while (vm->nr_parked < vm->nr_vcpus)
 		pthread_cond_wait(&vm->changed, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
+	hyperv_pause(vm);
 	vm_devices_pause(vm);
 }
 

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/hyperv.h"
 #include "vmm/guestmem.h"
 
 #define VM_MAX_VCPUS 64u
@@ -67,12 +68,6 @@ enum vm_nested {
 	VM_NESTED_OFF,
 };
 
-/* Whose interface does the guest see? */
-enum vm_hyperv {
-	VM_HYPERV_OFF, /* KVM's */
-	VM_HYPERV_KVM, /* Hyper-V's, served by KVM */
-};
-
 struct vm_params {
 	unsigned int nr_vcpus; /* 1..VM_MAX_VCPUS */
 	uint64_t ram_bytes; /* multiple of 2 MiB, at least 16 MiB */
@@ -90,7 +85,7 @@ struct vm_params {
 	unsigned int dirty_ring_entries;
 	enum vm_commit commit;
 	enum vm_nested nested;
-	enum vm_hyperv hyperv;
+	struct hyperv_choice hyperv; /* whose interface the guest sees */
 	const struct vm_events *events; /* must outlive the machine */
 	void *ctx; /* handed to the events */
 	const char *kvm_path; /* NULL = /dev/kvm */

@@ -88,7 +88,11 @@ struct vm {
 	struct vm_map map;
 	uint32_t tsc_khz;
 
-	enum vm_hyperv hyperv;
+	/* Hyper-V's interface: whose, and which features (HYPERV_BIT()). */
+	enum hyperv_mode hyperv;
+	uint32_t hv_wanted, hv_must;
+	unsigned int hv_broken; /* hyperv_break_number() */
+	struct hyperv *hv; /* of HYPERV_USER; else NULL */
 	enum vm_nested nested_want;
 	enum nested_kind nested; /* what the guest has */
 	bool drop_nested; /* sabotage: saves leave it out */
@@ -141,8 +145,9 @@ void vm_log_exit(struct vm *vm);
 int vcpu_create(struct vm *vm, unsigned int index, struct error *err);
 int vcpu_start(struct vcpu *vcpu, struct error *err);
 void vcpu_destroy(struct vcpu *vcpu);
-/* Makes all vCPUs leave KVM_RUN. Context: vm->lock held. */
+/* Makes all vCPUs, or one, leave KVM_RUN. Context: vm->lock held. */
 void vcpu_kick_all(struct vm *vm);
+void vcpu_kick(struct vcpu *vcpu);
 
 /* vcpu_exit.c: handles one exit. Return: true = enter the guest again. */
 bool vcpu_handle_exit(struct vcpu *vcpu);
@@ -206,6 +211,8 @@ int clock_load(const struct vm *vm, const struct state_clock *saved,
 int tsc_save(const struct vcpu *vcpu, struct state_tsc *ret_tsc);
 int tsc_load(const struct vcpu *vcpu, const struct state_tsc *saved,
 	     const struct state_clock *then, const struct state_clock *now);
+/* Since a CLOCK_REALTIME of the source; 0 if our clock is behind. */
+uint64_t clock_elapsed_ns(uint64_t then_ns);
 /* Fills vm->clock. */
 void clock_measure(struct vm *vm, const struct state_tsc *saved);
 

@@ -8,8 +8,8 @@
  * Source: Documentation/virt/kvm/api.rst, KVM_CAP_X86_USER_SPACE_MSR,
  * KVM_X86_SET_MSR_FILTER.
  */
-#ifndef VMFERRY_VMM_HYPERV_H
-#define VMFERRY_VMM_HYPERV_H
+#ifndef VMFERRY_VMM_HYPERV_USER_H
+#define VMFERRY_VMM_HYPERV_USER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,17 +20,19 @@
 
 struct hyperv;
 struct state_part;
+struct teller;
 struct vcpu;
 struct vm;
 
 /**
- * hyperv_create() - have @vm serve it, as vm->hv_choice says.
+ * hyperv_create() - have @vm serve it: what vm->hv_wanted says.
  *
  * Before its vCPUs. Return: 0; -EOPNOTSUPP where KVM cannot hand registers to
  * us; -ENOMEM; or what KVM said.
  */
 int hyperv_create(struct vm *vm, struct error *err);
-/* The TSC's frequency is known now, and the vCPUs are there. */
+/* The TSC's frequency is known now, and the vCPUs are there. -EOPNOTSUPP: they
+ * have no steady TSC. */
 int hyperv_start(struct vm *vm, struct error *err);
 /* The vCPU threads have ended. */
 void hyperv_destroy(struct vm *vm);
@@ -59,5 +61,8 @@ int hyperv_check(const struct vm *vm, const struct state_part *part,
 /* A checked one; behind the vCPUs' TSCs. @elapsed_ns: since the save. */
 int hyperv_load(struct vm *vm, const struct state_part *part,
 		uint64_t elapsed_ns);
+/* Names the values of a section; 0, -EPROTO or -ENOMEM. Needs no machine. */
+int hyperv_tell(const struct teller *t, const struct state_part *part,
+		struct error *err);
 
 #endif
