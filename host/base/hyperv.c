@@ -75,8 +75,8 @@ static int check_break(const struct hyperv_choice *c, struct error *err)
 				 "we serve can be broken");
 	if (!hyperv_break_number(c->broken))
 		return error_set(err, -EINVAL,
-				 "--hv-break knows no '%s': 'list' names the "
-				 "guest's checks",
+				 "--hv-break knows no '%s': 'vmferry vmm "
+				 "--hv-break list' names the guest's checks",
 				 c->broken);
 	return 0;
 }

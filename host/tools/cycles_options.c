@@ -225,6 +225,8 @@ int cycles_options_parse(int argc, char **argv, struct cycles_options *s,
 	rc = options_parse(argc, argv, &help, tables, s, err);
 	if (rc)
 		return rc;
+	if (hyperv_options_list(&s->common.machine.hyperv))
+		return 1;
 	rc = common_resolve(&s->common, err);
 	if (!rc)
 		rc = check(s, err);

@@ -18,8 +18,6 @@ int hyperv_options_check(const struct hyperv_choice *c, bool qemu,
 {
 	uint32_t wanted;
 
-	if (is_list(c))
-		return 0;
 	if (!qemu)
 		return hyperv_resolve(c, &wanted, NULL, err);
 	if (c->mode != HYPERV_OFF)

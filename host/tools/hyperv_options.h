@@ -68,7 +68,7 @@
 		"hv-break", OPTION_STRING, at(broken), "NAME",                 \
 			"--hyperv user: serve wrongly on purpose what this\n"  \
 			"check of the guest's ('cycles --check') looks at;\n"  \
-			"list: say which there are",                           \
+			"list: say which there are (vmm and cycles)",          \
 			0, 0, NULL                                             \
 	}
 
