@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SVM switched on, a VMCB that describes L2, and the variants.
+ * Source: AMD64 APM volume 2, 15.4 (enabling), 15.5 (VMRUN), 15.25 (nested
+ * paging), appendix B (the VMCB).
+ */
+#include "hv/svm.h"
+
+#include "hv/nested.h"
+#include "hyperv.h"
+#include "lib/string.h"
+#include "x86/cpu.h"
+#include "x86/insn_svm.h"
+#include "x86/insn_vmx.h"
+
+#define LEAF_FEATURES 0x80000001u
+#define ECX_SVM (1u << 2)
+#define EDX_HUGE_PAGES (1u << 26)
+#define LEAF_SVM 0x8000000au
+#define EDX_NESTED_PAGING (1u << 0)
+
+#define MSR_PAT 0x277u
+#define MSR_EFER 0xc0000080u
+#define EFER_SVME (1ull << 12)
+#define MSR_VM_CR 0xc0010114u
+#define VM_CR_DISABLED (1u << 4)
+#define MSR_VM_HSAVE_PA 0xc0010117u
+
+/* Bits 8 to 15 and 20 to 23 of a descriptor. */
+#define RIGHTS_CODE64 0xa9bu
+#define RIGHTS_DATA 0xc93u
+
+#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
+static uint8_t host_save[4096] PAGE;
+/* The processor reads 8 KiB. */
+static uint8_t msr_bitmap[8192] PAGE;
+struct vmcb svm_vmcb PAGE;
+
+static uint64_t efer; /* before */
+
+static const char *missing(void)
+{
+	uint64_t value;
+
+	if (cpuid(0x80000000u, 0).eax < LEAF_SVM ||
+	    !(cpuid(LEAF_FEATURES, 0).ecx & ECX_SVM))
+		return "the CPU has no SVM";
+	if (!(cpuid(LEAF_SVM, 0).edx & EDX_NESTED_PAGING))
+		return "SVM has no nested paging";
+	if (!msr_read_safe(MSR_VM_CR, &value) && value & VM_CR_DISABLED)
+		return "the firmware has locked SVM away";
+	return NULL;
+}
+
+static const char *flags_missing(uint32_t flags)
+{
+	const char *why = missing();
+
+	if (!why && flags & (L2_HV_BITMAP | L2_HV_FLUSH))
+		why = l2_hyperv_missing(flags);
+	return why;
+}
+
+static void set_segments(struct vmcb *v)
+{
+	struct descriptor_pointer idt;
+	uint32_t i;
+
+	for (i = 0; i < 4; i++)
+		v->segment[i] = (struct svm_segment){
+			.selector = i == 1 ? SEL_CODE : SEL_DATA,
+			.rights = i == 1 ? RIGHTS_CODE64 : RIGHTS_DATA,
+			.limit = UINT32_MAX,
+		};
+	sidt(&idt);
+	v->idtr.base = idt.base;
+	v->idtr.limit = idt.limit;
+	v->gdtr.base = (uint64_t)this_cpu()->gdt;
+	v->gdtr.limit = sizeof(this_cpu()->gdt) - 1;
+}
+
+/* L1's registers are L2's too, but for those of the call. */
+static void describe(struct vmcb *v, uint32_t flags)
+{
+	memset(v, 0, sizeof(*v));
+	/* FS, GS, TR, LDTR, and the MSRs that go with them. */
+	vmsave((uint64_t)v);
+	set_segments(v);
+	v->intercept[3] = SVM_INTR | SVM_CPUID | SVM_HLT |
+			  (flags & L2_MSR_BITMAP ? SVM_MSR_PROT : 0);
+	v->intercept[4] = SVM_VMRUN | SVM_VMMCALL;
+	v->msr_bitmap = (uint64_t)msr_bitmap;
+	v->asid = 1;
+	v->interrupt = SVM_V_INTR_MASKING;
+	v->nested_paging = SVM_NESTED_PAGING;
+	v->nested_cr3 = l2_map(cpuid(LEAF_FEATURES, 0).edx & EDX_HUGE_PAGES, 0);
+	v->efer = efer | EFER_SVME;
+	v->cr0 = read_cr0();
+	v->cr3 = read_cr3();
+	v->cr4 = read_cr4();
+	v->dr6 = 0xffff0ff0;
+	v->dr7 = 0x400;
+	v->pat = rdmsr(MSR_PAT);
+	v->hv_control = (flags & L2_HV_BITMAP ? SVM_HV_BITMAP : 0) |
+			(flags & L2_HV_FLUSH ? SVM_HV_FLUSH : 0);
+	v->hv_vm_id = 1;
+	v->hv_partition_assist = l2_partition();
+}
+
+static const char *start(uint32_t flags)
+{
+	const char *why = flags_missing(flags);
+
+	if (why)
+		return why;
+	efer = rdmsr(MSR_EFER);
+	wrmsr(MSR_EFER, efer | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, (uint64_t)host_save);
+	memset(&l2_run, 0, sizeof(l2_run));
+	l2_run.flags = flags | L2_AMD;
+	l2_run.entry = (uint64_t)&svm_vmcb;
+	describe(&svm_vmcb, flags);
+	if (svm_vmcb.hv_control) {
+		l2_hyperv_open(flags, 0);
+		svm_vmcb.hv_vp_id = (uint32_t)rdmsr(HV_MSR_VP_INDEX);
+	}
+	return NULL;
+}
+
+static void stop(void)
+{
+	if (svm_vmcb.hv_control)
+		l2_hyperv_close();
+	wrmsr(MSR_EFER, efer);
+}
+
+static const char *call(uint64_t (*fn)(void *arg), void *arg, uint64_t *ret)
+{
+	l2_begin(fn, arg);
+	svm_vmcb.rip = (uint64_t)l2_main;
+	svm_vmcb.rsp = this_cpu()->user_stack - 8;
+	svm_vmcb.rflags = 2;
+	clgi();
+	svm_loop(&l2_run);
+	stgi();
+	if (ret)
+		*ret = l2_run.rdx;
+	return l2_run.failure;
+}
+
+static void mark_bitmap(void)
+{
+	svm_vmcb.clean &= ~(SVM_CLEAN_MAPS | SVM_CLEAN_HV);
+}
+
+static const char *prove(void)
+{
+	return NULL;
+}
+
+static const struct nested_variant variants[] = {
+	{ "plain", 0 },
+	{ "vmload", SVM_VMLOAD },
+	{ "vmload-clgi", SVM_VMLOAD | SVM_GIF },
+	{ "msr-bitmap", L2_MSR_BITMAP },
+	{ "hv-msr-bitmap", L2_MSR_BITMAP | L2_HV_BITMAP },
+	{ "hv-direct-flush", L2_MSR_BITMAP | L2_HV_FLUSH },
+	{ NULL, 0 },
+};
+
+const struct nested_backend nested_svm = {
+	.name = "svm",
+	.variants = variants,
+	.missing = missing,
+	.flags_missing = flags_missing,
+	.start = start,
+	.prove = prove,
+	.call = call,
+	.stop = stop,
+	/* Source: AMD64 APM volume 2, 15.11: two bits each, those of
+	 * 0xc0000000 from byte 0x800. */
+	.read_gs = &msr_bitmap[0x800 + 0x102 / 4],
+	.read_gs_mask = 1u << 0x102 % 4 * 2,
+	.mark_bitmap = mark_bitmap,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* L2's exits as SVM tells them, and back. */
+#include "hv/svm.h"
+
+#include "x86/cpu.h"
+#include "x86/insn_svm.h"
+
+/* What L1 asks for, and how long the instruction is: not each CPU says it. */
+static const struct {
+	uint8_t code, reason, length;
+} exits[] = {
+	{ SVM_EXIT_CPUID, L2_CPUID, 2 },  { SVM_EXIT_MSR, L2_RDMSR, 2 },
+	{ SVM_EXIT_VMMCALL, L2_CALL, 3 }, { SVM_EXIT_INTR, L2_INTERRUPT, 0 },
+	{ SVM_EXIT_HLT, L2_HLT, 1 },
+};
+
+#define NR_EXITS (sizeof(exits) / sizeof(exits[0]))
+
+static bool answer(struct l2_run *run, uint64_t code)
+{
+	uint32_t i;
+
+	for (i = 0; i < NR_EXITS; i++) {
+		if (exits[i].code != code)
+			continue;
+		svm_vmcb.rip += exits[i].length;
+		/* Of an MSR: 1 = WRMSR. */
+		return l2_answer(run, exits[i].reason + svm_vmcb.exit_info1);
+	}
+	return l2_answer(run, code);
+}
+
+/* Return: true = enter L2 again. */
+bool svm_handle(struct l2_run *run);
+bool svm_handle(struct l2_run *run)
+{
+	struct vmcb *v = &svm_vmcb;
+	bool gif = run->flags & SVM_GIF || v->exit_code == SVM_EXIT_INTR ||
+		   v->exit_code == SVM_EXIT_HLT;
+	bool again;
+
+	if (run->flags & SVM_VMLOAD)
+		vmsave((uint64_t)v);
+	if (gif)
+		stgi();
+	run->rax = v->rax;
+	run->last[8] = v->rflags;
+	again = answer(run, v->exit_code);
+	v->rax = run->rax;
+	if (run->set_id)
+		v->rflags |= RFLAGS_ID;
+	v->shadow = 0;
+	v->clean = SVM_CLEAN_ALL;
+	if (gif)
+		clgi();
+	if (run->flags & SVM_VMLOAD)
+		vmload((uint64_t)v);
+	return again;
+}
