@@ -91,7 +91,8 @@ uint64_t l2_map(bool huge, uint64_t leaf);
 
 /* l2_hyperv.c: what @flags need of Hyper-V. NULL, or what isn't offered. */
 const char *l2_hyperv_missing(uint32_t flags);
-/* The VP assist page names what @flags say; @evmcs: gpa, 0 = none. */
+/* Hyper-V knows us, and what @flags want of it is in the VP assist page, if
+ * anything is; @evmcs: gpa, 0 = none. */
 void l2_hyperv_open(uint32_t flags, uint64_t evmcs);
 void l2_hyperv_close(void);
 /* A page for L2's partition. */

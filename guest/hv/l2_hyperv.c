@@ -42,11 +42,13 @@ void l2_hyperv_open(uint32_t flags, uint64_t evmcs)
 {
 	uint32_t control = flags & L2_HV_FLUSH ? DIRECT_HYPERCALL : 0;
 
+	if (!rdmsr(HV_MSR_GUEST_OS_ID))
+		wrmsr(HV_MSR_GUEST_OS_ID, OS_ID);
+	if (!evmcs && !control)
+		return;
 	memcpy(assist + ASSIST_NESTED_CONTROL, &control, sizeof(control));
 	memcpy(assist + ASSIST_CURRENT, &evmcs, sizeof(evmcs));
 	assist[ASSIST_ENLIGHTEN] = evmcs != 0;
-	if (!rdmsr(HV_MSR_GUEST_OS_ID))
-		wrmsr(HV_MSR_GUEST_OS_ID, OS_ID);
 	wrmsr(HV_MSR_VP_ASSIST_PAGE, (uint64_t)assist | HV_PAGE_ENABLED);
 }
 

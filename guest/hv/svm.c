@@ -164,7 +164,7 @@ static const struct nested_variant variants[] = {
 	{ "vmload-clgi", SVM_VMLOAD | SVM_GIF },
 	{ "msr-bitmap", L2_MSR_BITMAP },
 	{ "hv-msr-bitmap", L2_MSR_BITMAP | L2_HV_BITMAP },
-	{ "hv-direct-flush", L2_MSR_BITMAP | L2_HV_FLUSH },
+	{ "hv-direct-flush", L2_HV_FLUSH },
 	{ NULL, 0 },
 };
 
