@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include "hv/nested.h"
+#include "hv/probe.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/insn_vmx.h"
 
@@ -111,6 +113,20 @@ static const char *prove_bitmap(const struct nested_backend *b)
 	return why;
 }
 
+/* One that is pending ends L2, which has its own off, and L1 serves it. */
+static const char *prove_interrupt(const struct nested_backend *b)
+{
+	const struct cpu *self = &cpu_boot.cpu;
+	uint32_t taken = probe_taken(self);
+	const char *why;
+
+	apic_send(self->apic_id, VECTOR_PROBE);
+	why = l2_prove_cpuid(b, "an interrupt loses or doubles exits");
+	if (!why && (!l2_run.interrupts || probe_taken(self) != taken + 1))
+		why = "an interrupt does not come to L1";
+	return why;
+}
+
 const char *l2_prove(const struct nested_backend *b)
 {
 	bool direct = l2_run.flags & L2_HV_FLUSH;
@@ -123,6 +139,8 @@ const char *l2_prove(const struct nested_backend *b)
 		why = prove_writes(b);
 	if (!why)
 		why = prove_bitmap(b);
+	if (!why)
+		why = prove_interrupt(b);
 	if (!why)
 		why = expect(b, flush_loop, ROUNDS, direct ? 0 : ROUNDS,
 			     "flushes of L2 go to the wrong hypervisor");

@@ -22,11 +22,11 @@
 #define MSR_PAT 0x277u
 #define MSR_EFER 0xc0000080u
 #define EFER_SVME (1ull << 12)
+#define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_VM_CR 0xc0010114u
 #define VM_CR_DISABLED (1u << 4)
 #define MSR_VM_HSAVE_PA 0xc0010117u
 
-/* Bits 8 to 15 and 20 to 23 of a descriptor. */
 #define RIGHTS_CODE64 0xa9bu
 #define RIGHTS_DATA 0xc93u
 
@@ -153,8 +153,36 @@ static void mark_bitmap(void)
 	svm_vmcb.clean &= ~(SVM_CLEAN_MAPS | SVM_CLEAN_HV);
 }
 
+/* In L2. Return: what L1 has let KERNEL_GS_BASE be. */
+static uint64_t gs_after_exit(void *arg)
+{
+	uint64_t before = rdmsr(MSR_KERNEL_GS_BASE), after;
+
+	(void)arg;
+	wrmsr(MSR_KERNEL_GS_BASE, SVM_PROOF_SAVED);
+	cpuid(0, 0);
+	after = rdmsr(MSR_KERNEL_GS_BASE);
+	wrmsr(MSR_KERNEL_GS_BASE, before);
+	return after;
+}
+
 static const char *prove(void)
 {
+	uint64_t loaded = l2_run.flags & SVM_VMLOAD ? SVM_PROOF_LOADED : 0;
+	uint64_t got = 0;
+	const char *why;
+
+	l2_run.set_id = 1;
+	why = call(gs_after_exit, NULL, &got);
+	l2_run.set_id = 0;
+	l2_run.detail = got;
+	if (why)
+		return why;
+	if (got != (SVM_PROOF_SAVED | loaded))
+		return "VMSAVE and VMLOAD are not as the variant says";
+	/* With GIF L1's interrupt came in L1, else it ended L2. */
+	if (!l2_run.interrupts != !!(l2_run.flags & SVM_GIF))
+		return "STGI and CLGI are not as the variant says";
 	return NULL;
 }
 

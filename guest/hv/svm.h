@@ -45,6 +45,7 @@ enum svm_flags {
 #define SVM_HV_FLUSH (1u << 0)
 #define SVM_HV_BITMAP (1u << 1)
 
+/* Rights: bits 8 to 15 and 20 to 23 of a descriptor. */
 struct svm_segment {
 	uint16_t selector, rights;
 	uint32_t limit;
@@ -119,6 +120,10 @@ SVM_AT(cr2, 0x640);
 SVM_AT(pat, 0x668);
 _Static_assert(sizeof(struct vmcb) == 4096, "a page");
 #undef SVM_AT
+
+/* Of KERNEL_GS_BASE, in proofs: what L2 wrote, what L1 changed. */
+#define SVM_PROOF_SAVED 8u
+#define SVM_PROOF_LOADED 16u
 
 extern struct vmcb svm_vmcb;
 

@@ -2,6 +2,7 @@
 /* L2's exits as SVM tells them, and back. */
 #include "hv/svm.h"
 
+#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/insn_svm.h"
 
@@ -30,6 +31,16 @@ static bool answer(struct l2_run *run, uint64_t code)
 	return l2_answer(run, code);
 }
 
+/* What L2 sees of it only if the variant is what it says: a bit that only
+ * VMLOAD brings, an interrupt that only GIF lets in here. */
+static void prove_exit(struct vmcb *v)
+{
+	v->rflags |= RFLAGS_ID;
+	v->kernel_gs_base ^= SVM_PROOF_LOADED;
+	apic_send(cpu_boot.cpu.apic_id, VECTOR_PROBE);
+	let_interrupts_in();
+}
+
 /* Return: true = enter L2 again. */
 bool svm_handle(struct l2_run *run);
 bool svm_handle(struct l2_run *run)
@@ -47,8 +58,8 @@ bool svm_handle(struct l2_run *run)
 	run->last[8] = v->rflags;
 	again = answer(run, v->exit_code);
 	v->rax = run->rax;
-	if (run->set_id)
-		v->rflags |= RFLAGS_ID;
+	if (run->set_id && v->exit_code == SVM_EXIT_CPUID)
+		prove_exit(v);
 	v->shadow = 0;
 	v->clean = SVM_CLEAN_ALL;
 	if (gif)
