@@ -17,9 +17,10 @@ enum l2_flags {
 	L2_MSR_BITMAP = 1u << 0,
 	L2_HV_BITMAP = 1u << 1, /* enlightened MSR bitmap */
 	L2_HV_FLUSH = 1u << 2, /* direct flush */
-	L2_TWO = 1u << 3, /* two control structures in turn */
-	L2_IGNORED = 1u << 4, /* a test: what L1 writes is not told */
-	L2_AMD = 1u << 5, /* hypercalls by VMMCALL; the backend sets it */
+	L2_HV_ASSIST = 1u << 3, /* only its VP assist page */
+	L2_TWO = 1u << 4, /* two control structures in turn */
+	L2_IGNORED = 1u << 5, /* a test: what L1 writes is not told */
+	L2_AMD = 1u << 6, /* hypercalls by VMMCALL; the backend sets it */
 };
 
 /* Reasons of exits, in VMX's numbers. */
@@ -31,6 +32,8 @@ enum l2_reason {
 	L2_RDMSR = 31,
 	L2_WRMSR = 32,
 };
+
+#define L2_HV (L2_HV_BITMAP | L2_HV_FLUSH | L2_HV_ASSIST)
 
 /* A hypercall number that is nobody's: L2 is done. */
 #define L2_CALL_DONE 0xfeedu

@@ -44,7 +44,7 @@ void l2_hyperv_open(uint32_t flags, uint64_t evmcs)
 
 	if (!rdmsr(HV_MSR_GUEST_OS_ID))
 		wrmsr(HV_MSR_GUEST_OS_ID, OS_ID);
-	if (!evmcs && !control)
+	if (!evmcs && !(flags & (L2_HV_FLUSH | L2_HV_ASSIST)))
 		return;
 	memcpy(assist + ASSIST_NESTED_CONTROL, &control, sizeof(control));
 	memcpy(assist + ASSIST_CURRENT, &evmcs, sizeof(evmcs));

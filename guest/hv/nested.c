@@ -18,11 +18,15 @@ static const struct nested_backend *const backends[] = { &nested_vmx,
 
 const struct nested_backend *nested_backend(const char **ret_why)
 {
+	const char *why;
 	uint32_t i;
 
+	*ret_why = "the CPU has neither VMX nor SVM";
 	for (i = 0; i < NR_BACKENDS; i++) {
-		*ret_why = backends[i]->missing();
-		if (!*ret_why)
+		why = backends[i]->missing();
+		if (why != backends[i]->absent)
+			*ret_why = why;
+		if (!why)
 			return backends[i];
 	}
 	return NULL;

@@ -22,8 +22,10 @@ struct nested_variant {
 struct nested_backend {
 	const char *name; /* "vmx", "svm" */
 	const struct nested_variant *variants; /* the first is the plain one */
-	/* Why there is none here; NULL = there is. */
+	/* Why there is none here; NULL = there is. @absent: that is another
+	 * kind of CPU. */
 	const char *(*missing)(void);
+	const char *absent;
 	const char *(*flags_missing)(uint32_t flags);
 	/* NULL, or what went wrong; then everything is as before. */
 	const char *(*start)(uint32_t flags);

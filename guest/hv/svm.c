@@ -44,7 +44,7 @@ static const char *missing(void)
 
 	if (cpuid(0x80000000u, 0).eax < LEAF_SVM ||
 	    !(cpuid(LEAF_FEATURES, 0).ecx & ECX_SVM))
-		return "the CPU has no SVM";
+		return nested_svm.absent;
 	if (!(cpuid(LEAF_SVM, 0).edx & EDX_NESTED_PAGING))
 		return "SVM has no nested paging";
 	if (!msr_read_safe(MSR_VM_CR, &value) && value & VM_CR_DISABLED)
@@ -56,7 +56,7 @@ static const char *flags_missing(uint32_t flags)
 {
 	const char *why = missing();
 
-	if (!why && flags & (L2_HV_BITMAP | L2_HV_FLUSH))
+	if (!why && flags & L2_HV)
 		why = l2_hyperv_missing(flags);
 	return why;
 }
@@ -120,7 +120,7 @@ static const char *start(uint32_t flags)
 	l2_run.flags = flags | L2_AMD;
 	l2_run.entry = (uint64_t)&svm_vmcb;
 	describe(&svm_vmcb, flags);
-	if (svm_vmcb.hv_control) {
+	if (flags & L2_HV) {
 		l2_hyperv_open(flags, 0);
 		svm_vmcb.hv_vp_id = (uint32_t)rdmsr(HV_MSR_VP_INDEX);
 	}
@@ -129,7 +129,7 @@ static const char *start(uint32_t flags)
 
 static void stop(void)
 {
-	if (svm_vmcb.hv_control)
+	if (l2_run.flags & L2_HV)
 		l2_hyperv_close();
 	wrmsr(MSR_EFER, efer);
 }
@@ -192,6 +192,7 @@ static const struct nested_variant variants[] = {
 	{ "vmload-clgi", SVM_VMLOAD | SVM_GIF },
 	{ "msr-bitmap", L2_MSR_BITMAP },
 	{ "hv-msr-bitmap", L2_MSR_BITMAP | L2_HV_BITMAP },
+	{ "hv-assist", L2_HV_ASSIST },
 	{ "hv-direct-flush", L2_HV_FLUSH },
 	{ NULL, 0 },
 };
@@ -200,6 +201,7 @@ const struct nested_backend nested_svm = {
 	.name = "svm",
 	.variants = variants,
 	.missing = missing,
+	.absent = "the CPU has no SVM",
 	.flags_missing = flags_missing,
 	.start = start,
 	.prove = prove,

@@ -6,6 +6,7 @@
  */
 #include "hv/vmx.h"
 
+#include "hv/nested.h"
 #include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/desc.h"
@@ -85,7 +86,7 @@ const char *vmx_missing(void)
 	uint64_t feature;
 
 	if (!(cpuid(1, 0).ecx & ECX1_VMX))
-		return "the CPU has no VMX";
+		return nested_vmx.absent;
 	if (msr_read_safe(MSR_FEATURE_CONTROL, &feature))
 		return "IA32_FEATURE_CONTROL faults";
 	if (feature & FEATURE_LOCKED && !(feature & FEATURE_VMX_OUTSIDE_SMX))

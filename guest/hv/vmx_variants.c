@@ -36,6 +36,7 @@ const struct nested_backend nested_vmx = {
 	.name = "vmx",
 	.variants = variants,
 	.missing = vmx_missing,
+	.absent = "the CPU has no VMX",
 	.flags_missing = vmx_flags_missing,
 	.start = vmx_start,
 	.prove = prove,
