@@ -98,7 +98,7 @@ const char *l2_hyperv_missing(uint32_t flags);
  * anything is; @evmcs: gpa, 0 = none. */
 void l2_hyperv_open(uint32_t flags, uint64_t evmcs);
 void l2_hyperv_close(void);
-/* A page for L2's partition. */
-uint64_t l2_partition(void);
+/* All that L2 and the hypervisor below share: locks of the TLB, none. */
+extern uint8_t l2_partition[4096];
 
 #endif

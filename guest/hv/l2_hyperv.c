@@ -20,8 +20,7 @@
 
 #define PAGE __attribute__((section(".bss.page"), aligned(4096)))
 static uint8_t assist[4096] PAGE;
-/* All that L2 and the hypervisor below share: locks of the TLB, none. */
-static uint8_t partition[4096] PAGE;
+uint8_t l2_partition[4096] PAGE;
 
 const char *l2_hyperv_missing(uint32_t flags)
 {
@@ -59,9 +58,4 @@ void l2_hyperv_close(void)
 	assist[ASSIST_ENLIGHTEN] = 0;
 	memcpy(assist + ASSIST_CURRENT, &none, sizeof(none));
 	wrmsr(HV_MSR_VP_ASSIST_PAGE, 0);
-}
-
-uint64_t l2_partition(void)
-{
-	return (uint64_t)partition;
 }

@@ -16,6 +16,8 @@
 #define ROUNDS 20u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
+static const char cpuid_fails[] = "CPUID in L2 doesn't have L1's answers";
+
 /* In L2: how many had L1's answer. */
 static uint64_t cpuid_loop(void *arg)
 {
@@ -121,7 +123,7 @@ static const char *prove_interrupt(const struct nested_backend *b)
 	const char *why;
 
 	apic_send(self->apic_id, VECTOR_PROBE);
-	why = l2_prove_cpuid(b, "an interrupt loses or doubles exits");
+	why = l2_prove_cpuid(b, cpuid_fails);
 	if (!why && (!l2_run.interrupts || probe_taken(self) != taken + 1))
 		why = "an interrupt does not come to L1";
 	return why;
@@ -130,8 +132,7 @@ static const char *prove_interrupt(const struct nested_backend *b)
 const char *l2_prove(const struct nested_backend *b)
 {
 	bool direct = l2_run.flags & L2_HV_FLUSH;
-	const char *why =
-		l2_prove_cpuid(b, "CPUID in L2 doesn't have L1's answers");
+	const char *why = l2_prove_cpuid(b, cpuid_fails);
 
 	if (!why && l2_run.flags & L2_TWO)
 		why = l2_prove_cpuid(b, "the second VMCS doesn't work");

@@ -11,15 +11,12 @@
 #include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/insn_svm.h"
-#include "x86/insn_vmx.h"
 
 #define LEAF_FEATURES 0x80000001u
 #define ECX_SVM (1u << 2)
-#define EDX_HUGE_PAGES (1u << 26)
 #define LEAF_SVM 0x8000000au
 #define EDX_NESTED_PAGING (1u << 0)
 
-#define MSR_PAT 0x277u
 #define MSR_EFER 0xc0000080u
 #define EFER_SVME (1ull << 12)
 #define MSR_KERNEL_GS_BASE 0xc0000102u
@@ -27,14 +24,11 @@
 #define VM_CR_DISABLED (1u << 4)
 #define MSR_VM_HSAVE_PA 0xc0010117u
 
-#define RIGHTS_CODE64 0xa9bu
-#define RIGHTS_DATA 0xc93u
-
 #define PAGE __attribute__((section(".bss.page"), aligned(4096)))
 static uint8_t host_save[4096] PAGE;
 /* The processor reads 8 KiB. */
 static uint8_t msr_bitmap[8192] PAGE;
-struct vmcb svm_vmcb PAGE;
+static struct vmcb vmcb PAGE;
 
 static uint64_t efer; /* before */
 
@@ -61,52 +55,6 @@ static const char *flags_missing(uint32_t flags)
 	return why;
 }
 
-static void set_segments(struct vmcb *v)
-{
-	struct descriptor_pointer idt;
-	uint32_t i;
-
-	for (i = 0; i < 4; i++)
-		v->segment[i] = (struct svm_segment){
-			.selector = i == 1 ? SEL_CODE : SEL_DATA,
-			.rights = i == 1 ? RIGHTS_CODE64 : RIGHTS_DATA,
-			.limit = UINT32_MAX,
-		};
-	sidt(&idt);
-	v->idtr.base = idt.base;
-	v->idtr.limit = idt.limit;
-	v->gdtr.base = (uint64_t)this_cpu()->gdt;
-	v->gdtr.limit = sizeof(this_cpu()->gdt) - 1;
-}
-
-/* L1's registers are L2's too, but for those of the call. */
-static void describe(struct vmcb *v, uint32_t flags)
-{
-	memset(v, 0, sizeof(*v));
-	/* FS, GS, TR, LDTR, and the MSRs that go with them. */
-	vmsave((uint64_t)v);
-	set_segments(v);
-	v->intercept[3] = SVM_INTR | SVM_CPUID | SVM_HLT |
-			  (flags & L2_MSR_BITMAP ? SVM_MSR_PROT : 0);
-	v->intercept[4] = SVM_VMRUN | SVM_VMMCALL;
-	v->msr_bitmap = (uint64_t)msr_bitmap;
-	v->asid = 1;
-	v->interrupt = SVM_V_INTR_MASKING;
-	v->nested_paging = SVM_NESTED_PAGING;
-	v->nested_cr3 = l2_map(cpuid(LEAF_FEATURES, 0).edx & EDX_HUGE_PAGES, 0);
-	v->efer = efer | EFER_SVME;
-	v->cr0 = read_cr0();
-	v->cr3 = read_cr3();
-	v->cr4 = read_cr4();
-	v->dr6 = 0xffff0ff0;
-	v->dr7 = 0x400;
-	v->pat = rdmsr(MSR_PAT);
-	v->hv_control = (flags & L2_HV_BITMAP ? SVM_HV_BITMAP : 0) |
-			(flags & L2_HV_FLUSH ? SVM_HV_FLUSH : 0);
-	v->hv_vm_id = 1;
-	v->hv_partition_assist = l2_partition();
-}
-
 static const char *start(uint32_t flags)
 {
 	const char *why = flags_missing(flags);
@@ -118,12 +66,14 @@ static const char *start(uint32_t flags)
 	wrmsr(MSR_VM_HSAVE_PA, (uint64_t)host_save);
 	memset(&l2_run, 0, sizeof(l2_run));
 	l2_run.flags = flags | L2_AMD;
-	l2_run.entry = (uint64_t)&svm_vmcb;
-	describe(&svm_vmcb, flags);
-	if (flags & L2_HV) {
-		l2_hyperv_open(flags, 0);
-		svm_vmcb.hv_vp_id = (uint32_t)rdmsr(HV_MSR_VP_INDEX);
-	}
+	l2_run.entry = (uint64_t)&vmcb;
+	memset(&vmcb, 0, sizeof(vmcb));
+	vmcb.msr_bitmap = (uint64_t)msr_bitmap;
+	svm_describe(&vmcb, flags);
+	if (!(flags & L2_HV))
+		return NULL;
+	l2_hyperv_open(flags, 0);
+	vmcb.hv_vp_id = (uint32_t)rdmsr(HV_MSR_VP_INDEX);
 	return NULL;
 }
 
@@ -137,9 +87,9 @@ static void stop(void)
 static const char *call(uint64_t (*fn)(void *arg), void *arg, uint64_t *ret)
 {
 	l2_begin(fn, arg);
-	svm_vmcb.rip = (uint64_t)l2_main;
-	svm_vmcb.rsp = this_cpu()->user_stack - 8;
-	svm_vmcb.rflags = 2;
+	vmcb.rip = (uint64_t)l2_main;
+	vmcb.rsp = this_cpu()->user_stack - 8;
+	vmcb.rflags = 2;
 	clgi();
 	svm_loop(&l2_run);
 	stgi();
@@ -150,7 +100,7 @@ static const char *call(uint64_t (*fn)(void *arg), void *arg, uint64_t *ret)
 
 static void mark_bitmap(void)
 {
-	svm_vmcb.clean &= ~(SVM_CLEAN_MAPS | SVM_CLEAN_HV);
+	vmcb.clean &= ~(SVM_CLEAN_MAPS | SVM_CLEAN_HV);
 }
 
 /* In L2. Return: what L1 has let KERNEL_GS_BASE be. */

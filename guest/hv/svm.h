@@ -125,7 +125,8 @@ _Static_assert(sizeof(struct vmcb) == 4096, "a page");
 #define SVM_PROOF_SAVED 8u
 #define SVM_PROOF_LOADED 16u
 
-extern struct vmcb svm_vmcb;
+/* The rest of @v, which is 0 but for the MSR bitmap; in SVM operation. */
+void svm_describe(struct vmcb *v, uint32_t flags);
 
 /* svm_entry.asm: enters L2 and goes on until svm_handle() says stop. */
 void svm_loop(struct l2_run *run);

@@ -17,16 +17,17 @@ static const struct {
 
 #define NR_EXITS (sizeof(exits) / sizeof(exits[0]))
 
-static bool answer(struct l2_run *run, uint64_t code)
+static bool answer(struct l2_run *run, struct vmcb *v)
 {
+	uint64_t code = v->exit_code;
 	uint32_t i;
 
 	for (i = 0; i < NR_EXITS; i++) {
 		if (exits[i].code != code)
 			continue;
-		svm_vmcb.rip += exits[i].length;
+		v->rip += exits[i].length;
 		/* Of an MSR: 1 = WRMSR. */
-		return l2_answer(run, exits[i].reason + svm_vmcb.exit_info1);
+		return l2_answer(run, exits[i].reason + v->exit_info1);
 	}
 	return l2_answer(run, code);
 }
@@ -45,7 +46,7 @@ static void prove_exit(struct vmcb *v)
 bool svm_handle(struct l2_run *run);
 bool svm_handle(struct l2_run *run)
 {
-	struct vmcb *v = &svm_vmcb;
+	struct vmcb *v = (struct vmcb *)run->entry;
 	bool gif = run->flags & SVM_GIF || v->exit_code == SVM_EXIT_INTR ||
 		   v->exit_code == SVM_EXIT_HLT;
 	bool again;
@@ -56,7 +57,7 @@ bool svm_handle(struct l2_run *run)
 		stgi();
 	run->rax = v->rax;
 	run->last[8] = v->rflags;
-	again = answer(run, v->exit_code);
+	again = answer(run, v);
 	v->rax = run->rax;
 	if (run->set_id && v->exit_code == SVM_EXIT_CPUID)
 		prove_exit(v);

@@ -32,7 +32,7 @@ static void set_enlightenments(union evmcs *e, uint32_t flags)
 			   (flags & L2_HV_FLUSH ? EVMCS_NESTED_FLUSH : 0));
 	if (!(flags & L2_HV_FLUSH))
 		return;
-	evmcs_set_partition_assist(e, l2_partition());
+	evmcs_set_partition_assist(e, (uint64_t)l2_partition);
 	evmcs_set_vm_id(e, 1);
 	evmcs_set_vp_id(e, (uint32_t)rdmsr(HV_MSR_VP_INDEX));
 }
