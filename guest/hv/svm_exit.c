@@ -61,7 +61,7 @@ bool svm_handle(struct l2_run *run)
 	v->rax = run->rax;
 	if (run->set_id && v->exit_code == SVM_EXIT_CPUID)
 		prove_exit(v);
-	v->shadow = 0;
+	v->shadow = v->tlb_control = 0;
 	v->clean = SVM_CLEAN_ALL;
 	if (gif)
 		clgi();

@@ -45,7 +45,8 @@ void svm_describe(struct vmcb *v, uint32_t flags)
 	v->intercept[3] = SVM_INTR | SVM_CPUID | SVM_HLT |
 			  (flags & L2_MSR_BITMAP ? SVM_MSR_PROT : 0);
 	v->intercept[4] = SVM_VMRUN | SVM_VMMCALL;
-	v->asid = 1;
+	/* Who had it before may have left translations. */
+	v->asid = v->tlb_control = 1;
 	v->interrupt = SVM_V_INTR_MASKING;
 	v->nested_paging = SVM_NESTED_PAGING;
 	v->nested_cr3 = l2_map(cpuid(LEAF_FEATURES, 0).edx & EDX_HUGE_PAGES, 0);
