@@ -102,9 +102,14 @@ static void on_final_dirty(void *ctx, unsigned int index, uint64_t *bitmap)
 void migration_blame(struct machine *m, const struct error *err)
 {
 	pthread_mutex_lock(&m->lock);
+	migration_blame_locked(m, err);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void migration_blame_locked(struct machine *m, const struct error *err)
+{
 	if (err->text[0])
 		error_set(&m->migration.error, 0, "%s", err->text);
-	pthread_mutex_unlock(&m->lock);
 }
 
 static int create_source(struct machine *m)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* vfio-user devices become the machine's. */
+#include "machine/vfio_user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bitmap.h"
+#include "machine/vfio_user_impl.h"
+#include "vmm/dirty.h"
+#include "vmm/pci_proxy.h"
+
+#define PAGE_BYTES 4096u
+
+/* ---- what the guest does ------------------------------------------------ */
+
+static int config_read(void *ctx, uint64_t offset, void *data, size_t bytes)
+{
+	struct vfio_dev *d = ctx;
+
+	return vfio_link_read(d->link, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+			      data, bytes);
+}
+
+static int config_write(void *ctx, uint64_t offset, const void *data,
+			size_t bytes)
+{
+	struct vfio_dev *d = ctx;
+
+	return vfio_link_write(d->link, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+			       data, bytes);
+}
+
+static int bar_read(void *ctx, unsigned int bar, uint64_t offset, void *data,
+		    size_t bytes)
+{
+	struct vfio_dev *d = ctx;
+
+	return vfio_link_read(d->link, VFIO_PCI_BAR0_REGION_INDEX + bar, offset,
+			      data, bytes);
+}
+
+static int bar_write(void *ctx, unsigned int bar, uint64_t offset,
+		     const void *data, size_t bytes)
+{
+	struct vfio_dev *d = ctx;
+
+	return vfio_link_write(d->link, VFIO_PCI_BAR0_REGION_INDEX + bar,
+			       offset, data, bytes);
+}
+
+static int set_vectors(void *ctx, const int *fds, unsigned int nr)
+{
+	struct vfio_dev *d = ctx;
+
+	return vfio_link_set_eventfds(d->link, VFIO_PCI_MSIX_IRQ_INDEX, fds,
+				      nr);
+}
+
+static const struct pci_proxy_ops proxy_ops = {
+	.config_read = config_read,
+	.config_write = config_write,
+	.bar_read = bar_read,
+	.bar_write = bar_write,
+	.set_vectors = set_vectors,
+};
+
+/* ---- what the device does ----------------------------------------------- */
+
+/* It has no descriptor for that memory, or does not use it. */
+static int on_dma(void *ctx, bool write, uint64_t gpa, void *data, size_t bytes)
+{
+	struct vfio_dev *d = ctx;
+	struct vm *vm = d->m->vm;
+	void *at = guestmem_at(vm_memory(vm), gpa, bytes);
+
+	if (!at)
+		return -EFAULT;
+	memcpy(write ? at : data, write ? data : at, bytes);
+	if (write)
+		vm_mark_dirty(vm, gpa, bytes);
+	return 0;
+}
+
+static void on_lost(void *ctx, const char *sentence)
+{
+	struct vfio_dev *d = ctx;
+	bool gone;
+
+	pthread_mutex_lock(&d->m->lock);
+	gone = d->m->run == RUN_POSTMIGRATE;
+	pthread_mutex_unlock(&d->m->lock);
+	/* It went with its machine. */
+	if (!gone)
+		machine_failed(d->m, sentence);
+}
+
+/* ---- states ------------------------------------------------------------- */
+
+static const char *const state_names[MIG_NR_STATES] = {
+	"ERROR",    "STOP",	   "RUNNING",  "STOP_COPY",
+	"RESUMING", "RUNNING_P2P", "PRE_COPY", "PRE_COPY_P2P",
+};
+
+const char *vfio_state_name(enum mig_state state)
+{
+	return state_names[state];
+}
+
+int vfio_set_state(struct vfio_dev *d, enum mig_state state)
+{
+	int rc = vfio_link_set_state(d->link, state);
+
+	if (rc)
+		vfio_link_get_state(d->link, &state);
+	if (rc != -ENOTCONN)
+		d->state = state;
+	return rc;
+}
+
+int vfio_blame(struct vfio_dev *d, int rc, const char *what, struct error *err)
+{
+	if (rc == -ENOTCONN)
+		return error_set(err, -EIO, "%s", vfio_link_why(d->link));
+	return error_set(err, rc, "the vfio-user device at %s %s: %s",
+			 vfio_link_path(d->link), what, strerrordesc_np(-rc));
+}
+
+/* ---- making it the machine's -------------------------------------------- */
+
+/* Whatever an earlier client left: servers refuse a reset in some states, and
+ * everything else too. */
+static int make_fresh(struct vfio_dev *d)
+{
+	enum mig_state state = MIG_STATE_RUNNING;
+	int rc = vfio_link_flags(d->link, &d->flags);
+
+	d->migratable = !rc;
+	if (rc == -ENOTTY)
+		return vfio_link_reset(d->link);
+	if (rc)
+		return rc;
+	rc = vfio_link_reset(d->link);
+	if (rc && rc != -ENOTCONN) {
+		rc = vfio_set_state(d, MIG_STATE_RUNNING);
+		if (!rc)
+			rc = vfio_link_reset(d->link);
+	}
+	if (!rc)
+		rc = vfio_link_get_state(d->link, &state);
+	d->state = state;
+	return rc;
+}
+
+static int map_memory(struct vfio_dev *d)
+{
+	const struct guestmem *mem = vm_memory(d->m->vm);
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < mem->nr_regions; i++)
+		rc = vfio_link_map(d->link, mem->region[i].gpa,
+				   mem->region[i].bytes, mem->region[i].memfd,
+				   0);
+	return rc;
+}
+
+static void take_bar(const struct vfio_link_region *r,
+		     struct pci_proxy_bar *bar)
+{
+	unsigned int i;
+
+	bar->bytes = r->bytes;
+	for (i = 0; i < r->nr_areas; i++)
+		bar->area[i] = (struct pci_proxy_area){
+			.offset = r->area[i].offset,
+			.bytes = r->area[i].size,
+			.fd = r->fd,
+			.fd_offset = r->fd_offset + r->area[i].offset,
+		};
+	bar->nr_areas = r->nr_areas;
+}
+
+static int add_proxy(struct vfio_dev *d, struct error *err)
+{
+	struct pci_proxy_params p = {
+		.name = d->name,
+		.ops = &proxy_ops,
+		.ctx = d,
+	};
+	struct vfio_link_region r[PCI_NR_BARS];
+	unsigned int i, nr = 0;
+	uint32_t vectors = 0;
+	int rc = 0;
+
+	for (; !rc && nr < PCI_NR_BARS; nr += !rc) {
+		rc = vfio_link_region(d->link, VFIO_PCI_BAR0_REGION_INDEX + nr,
+				      &r[nr]);
+		if (!rc)
+			take_bar(&r[nr], &p.bar[nr]);
+	}
+	if (!rc)
+		rc = vfio_link_nr_irqs(d->link, VFIO_PCI_MSIX_IRQ_INDEX,
+				       &vectors);
+	p.nr_vectors = vectors;
+	rc = rc ? error_set(err, rc,
+			    "the vfio-user device at %s does not say what it "
+			    "is: %s",
+			    vfio_link_path(d->link), strerrordesc_np(-rc))
+		: pci_proxy_add(d->m->vm, &p, NULL, err);
+	for (i = 0; i < nr; i++)
+		if (r[i].fd >= 0)
+			close(r[i].fd);
+	return rc;
+}
+
+static int open_device(struct vfio_dev *d, const char *path, struct error *err)
+{
+	const struct vfio_link_events events = { on_dma, on_lost, d };
+	int rc = vfio_link_open(path, &events, &d->link, err);
+
+	if (rc)
+		return rc;
+	rc = make_fresh(d);
+	if (!rc)
+		rc = map_memory(d);
+	if (rc)
+		return error_set(err, rc,
+				 "the vfio-user device at %s cannot be made "
+				 "ready: %s",
+				 path, strerrordesc_np(-rc));
+	rc = add_proxy(d, err);
+	if (rc || !d->m->params->incoming)
+		return rc;
+	rc = d->migratable ? vfio_set_state(d, MIG_STATE_RESUMING) : -ENOTTY;
+	return rc ? error_set(err, rc,
+			      "the vfio-user device at %s cannot take another "
+			      "one's state: %s",
+			      path,
+			      rc == -ENOTTY ? "it cannot migrate"
+					    : strerrordesc_np(-rc))
+		  : 0;
+}
+
+static uint64_t *make_bitmap(const struct guestmem *mem)
+{
+	uint64_t pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < mem->nr_regions; i++)
+		if (mem->region[i].bytes / PAGE_BYTES > pages)
+			pages = mem->region[i].bytes / PAGE_BYTES;
+	return malloc(BITMAP_BYTES(pages));
+}
+
+int machine_vfio_open(struct machine *m, struct error *err)
+{
+	const struct vfio_user_list *list = &m->params->vfio_user;
+	struct machine_vfio *v;
+	int rc = 0;
+
+	if (!list->nr)
+		return 0;
+	v = m->vfio = calloc(1, sizeof(*v));
+	if (v)
+		v->bitmap = make_bitmap(vm_memory(m->vm));
+	if (!v || !v->bitmap)
+		return error_set(err, -ENOMEM, "out of memory");
+	while (!rc && v->nr < list->nr) {
+		struct vfio_dev *d = &v->dev[v->nr];
+
+		d->m = m;
+		snprintf(d->name, sizeof(d->name), "vfio%u", v->nr);
+		rc = open_device(d, list->path[v->nr++], err);
+	}
+	return rc;
+}
+
+void machine_vfio_quiet(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; m->vfio && i < m->vfio->nr; i++)
+		if (m->vfio->dev[i].link)
+			vfio_link_quiet(m->vfio->dev[i].link);
+}
+
+void machine_vfio_close(struct machine *m)
+{
+	unsigned int i;
+
+	if (!m->vfio)
+		return;
+	for (i = 0; i < m->vfio->nr; i++)
+		vfio_link_close(m->vfio->dev[i].link);
+	free(m->vfio->bitmap);
+	free(m->vfio);
+	m->vfio = NULL;
+}
