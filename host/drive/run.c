@@ -74,7 +74,7 @@ static void stop_sampler(struct run *r, bool wait)
 static int held(struct run *r, struct error *err)
 {
 	bool spoil = r->set->sabotage.count &&
-		     r->set->sabotage.kind != SABOTAGE_SKIP_DIRTY;
+		     !sabotage_is_engine(r->set->sabotage.kind);
 	int rc = 0;
 
 	if (spoil)

@@ -76,6 +76,7 @@ struct run_settings {
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
 	const char *devices, *commit; /* of struct drive_vm_params */
+	struct drive_vfio_params vfio[2]; /* the source's, the target's */
 	struct hyperv_choice hyperv;
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;

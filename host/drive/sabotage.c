@@ -14,6 +14,7 @@ static const struct {
 	enum oracle_class class;
 } kinds[SABOTAGE_NR_KINDS] = {
 	[SABOTAGE_SKIP_DIRTY] = { "skip-dirty", ORACLE_STALE },
+	[SABOTAGE_SKIP_DMA_DIRTY] = { "skip-dma-dirty", ORACLE_STALE },
 	[SABOTAGE_FLIP] = { "flip", ORACLE_FLIPPED },
 	[SABOTAGE_ZERO] = { "zero", ORACLE_ZEROED },
 	[SABOTAGE_MISPLACE] = { "misplace", ORACLE_MISPLACED },
@@ -21,7 +22,8 @@ static const struct {
 	[SABOTAGE_STALE] = { "stale", ORACLE_STALE },
 };
 
-#define KIND_LIST "skip-dirty, flip, zero, misplace, tear, stale"
+#define KIND_LIST                                                              \
+	"skip-dirty, skip-dma-dirty, flip, zero, misplace, tear, stale"
 
 const char *sabotage_kind_name(enum sabotage_kind kind)
 {
@@ -125,7 +127,7 @@ int sabotage_apply(const struct ram *ram, const struct guest_view *view,
 	struct expect expect;
 	int r;
 
-	if (params->kind == SABOTAGE_SKIP_DIRTY || !params->count ||
+	if (sabotage_is_engine(params->kind) || !params->count ||
 	    !view->has_epoch)
 		return error_set(err, -EINVAL,
 				 "there is nothing to sabotage from outside");

@@ -51,11 +51,18 @@ void drive_args_add(struct drive_args *a, const char *format, ...)
 	va_end(ap);
 }
 
+/* Connected sockets that the VMM inherits: QMP, console, devices. */
+struct keep {
+	unsigned int nr;
+	int fd[2 + DRIVE_MAX_VFIO];
+};
+
 /* In the child: only async-signal-safe calls until exec. */
 static void become_vmm(const char *program, char *const *argv, int log_fd,
-		       const int *keep_fds, pid_t parent)
+		       const struct keep *keep, pid_t parent)
 {
-	int i, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	unsigned int i;
 	sigset_t none;
 
 	/* No orphan, whatever happens to the driver. */
@@ -67,8 +74,8 @@ static void become_vmm(const char *program, char *const *argv, int log_fd,
 	dup2(null_fd, STDIN_FILENO);
 	dup2(log_fd, STDOUT_FILENO);
 	dup2(log_fd, STDERR_FILENO);
-	for (i = 0; i < 2; i++)
-		fcntl(keep_fds[i], F_SETFD, 0);
+	for (i = 0; i < keep->nr; i++)
+		fcntl(keep->fd[i], F_SETFD, 0);
 	/* Those that the driver waits for are blocked in it. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -164,18 +171,21 @@ static int refusal(const struct drive_vm *vm, int rc, const char *words)
 }
 
 static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,
-		 int qmp_fd, int serial_fd, struct error *err)
+		 const struct keep *keep, struct error *err)
 {
-	int keep[2] = { qmp_fd, serial_fd }, log_fd, rc = 0;
 	struct drive_args a = { .nr = 0 };
 	pid_t parent = getpid(), pid;
+	int log_fd, rc = 0;
+	unsigned int i;
 
 	log_fd = open(vm->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 		      0600);
 	if (log_fd < 0)
 		return error_set(err, -errno, "cannot write %s: %s",
 				 vm->log_path, strerror(errno));
-	vm->kind->arguments(&a, p, qmp_fd, serial_fd);
+	vm->kind->arguments(&a, p, keep->fd[0], keep->fd[1]);
+	for (i = 2; i < keep->nr; i++)
+		drive_args_add(&a, "--vfio-user=fd:%d", keep->fd[i]);
 	vm->started_ns = clock_now_ns();
 	pid = fork();
 	if (!pid)
@@ -213,6 +223,7 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		   struct error *err)
 {
 	struct error why = { "" };
+	struct keep keep = { .nr = 2 };
 	char path[160];
 	int qmp[2], serial[2], rc;
 
@@ -232,9 +243,15 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		close(qmp[1]);
 		return rc;
 	}
-	rc = spawn(vm, params, qmp[1], serial[1], err);
-	close(qmp[1]);
-	close(serial[1]);
+	keep.fd[0] = qmp[1];
+	keep.fd[1] = serial[1];
+	rc = drive_vfio_start(&params->vfio, params->dir, params->name,
+			      &vm->vfio, keep.fd + 2, err);
+	keep.nr += vm->vfio.nr;
+	if (!rc)
+		rc = spawn(vm, params, &keep, err);
+	while (keep.nr)
+		close(keep.fd[--keep.nr]);
 	drive_vm_tell_child(params, vm->pid);
 	if (!rc)
 		rc = console_create(serial[0], path, &vm->console, err);
@@ -252,6 +269,8 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		drive_vm_tell_child(params, 0);
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);
+		if (drive_vfio_explain(&vm->vfio, &why))
+			rc = -EINVAL;
 		drive_vm_stop(vm);
 		return error_set(err, rc, "%s", why.text);
 	}
@@ -291,6 +310,7 @@ void drive_vm_stop(struct drive_vm *vm)
 {
 	if (!vm->attached)
 		end_process(vm);
+	drive_vfio_stop(&vm->vfio);
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);
 	if (vm->control)

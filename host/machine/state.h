@@ -40,7 +40,7 @@ struct migration {
 	struct migrate_compress how; /* that way */
 	unsigned int decompress_threads; /* as a target */
 	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
-	bool skip_dma; /* x-sabotage-skip-dma-dirty: of DMA engines' pages */
+	bool skip_dma; /* of what DMA engines wrote */
 	bool drop_nested; /* x-sabotage-drop-nested-state */
 
 	/* The one that runs, or ran last. */

@@ -255,7 +255,8 @@ int vfio_link_open(const char *path, const struct vfio_link_events *events,
 	l->events = *events;
 	pthread_mutex_init(&l->lock, NULL);
 	snprintf(l->path, sizeof(l->path), "%s", path);
-	snprintf(address, sizeof(address), "unix:%s", path);
+	snprintf(address, sizeof(address), "%s%s",
+		 strncmp(path, "fd:", 3) ? "unix:" : "", path);
 	rc = address_dial(address, -1, CONNECT_TIMEOUT_MS, &fd, err);
 	if (rc)
 		goto err_close;

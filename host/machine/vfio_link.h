@@ -30,7 +30,7 @@ struct vfio_link_events {
 	void *ctx;
 };
 
-/* Connects, agrees on a version, and listens for what the device wants. */
+/* Connects to a UNIX socket, or has it as "fd:N", agrees on a version, and listens for what the device wants. */
 int vfio_link_open(const char *path, const struct vfio_link_events *events,
 		   struct vfio_link **ret_link, struct error *err);
 /* Ends the listening: no event comes after it. The calls go on working. */
