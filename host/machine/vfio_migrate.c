@@ -24,7 +24,7 @@ static int start_log(struct vfio_dev *d, struct error *err)
 	for (i = 0; i < mem->nr_regions; i++)
 		range[i] = (struct mig_logging_range){ mem->region[i].gpa,
 						       mem->region[i].bytes };
-	rc = vfio_link_log_start(d->link, range, i);
+	rc = vfio_client_log_start(d->client, PAGE_BYTES, range, i);
 	d->logging = !rc;
 	return rc ? vfio_blame(d, rc, "cannot log what it writes", err) : 0;
 }
@@ -69,7 +69,7 @@ void machine_vfio_log_stop(struct machine *m)
 		struct vfio_dev *d = &m->vfio->dev[i];
 
 		if (d->logging)
-			vfio_link_log_stop(d->link);
+			vfio_client_log_stop(d->client);
 		d->logging = false;
 		if (d->state == MIG_STATE_PRE_COPY)
 			vfio_set_state(d, MIG_STATE_RUNNING);
@@ -88,8 +88,8 @@ int machine_vfio_fetch_dirty(struct machine *m, unsigned int region,
 		struct vfio_dev *d = &m->vfio->dev[i];
 
 		memset(m->vfio->bitmap, 0, BITMAP_BYTES(pages));
-		rc = vfio_link_log_report(d->link, r->gpa, r->bytes,
-					  m->vfio->bitmap);
+		rc = vfio_client_log_report(d->client, r->gpa, r->bytes,
+					    PAGE_BYTES, m->vfio->bitmap);
 		if (rc == -ENOTCONN)
 			return vfio_blame(d, rc, "", err);
 		/* Nobody knows what it has told and we have not heard. */
@@ -130,7 +130,7 @@ static int op_left(void *vm, struct migrate_device_left *ret_left)
 		struct vfio_dev *d = &m->vfio->dev[i];
 		uint64_t bytes = 0;
 
-		rc = vfio_link_data_size(d->link, &bytes);
+		rc = vfio_client_data_size(d->client, &bytes);
 		if (rc == -ENOTCONN)
 			return blame(d, rc, "");
 		if (d->state != MIG_STATE_PRE_COPY) {
@@ -148,23 +148,28 @@ static int op_left(void *vm, struct migrate_device_left *ret_left)
 static ssize_t op_read(void *vm, unsigned int index, void *data, size_t bytes)
 {
 	struct vfio_dev *d = &((struct machine *)vm)->vfio->dev[index];
-	bool stopped = d->state == MIG_STATE_STOP_COPY;
-	ssize_t got;
+	bool stopped = d->state == MIG_STATE_STOP_COPY, end = false;
+	size_t done = 0, got = 0;
+	int rc = 0;
 
 	if (d->spoilt)
 		return blame(d, -EBUSY, "ran again while it was being saved");
 	if (!stopped && d->state != MIG_STATE_PRE_COPY)
 		return 0;
-	got = vfio_link_data_read(d->link, data, bytes);
-	if (got < 0)
-		return blame(d, (int)got, "did not give its state");
-	/* The first time that there is less: the initial bytes are through. */
-	if ((size_t)got < bytes)
+	while (!rc && done < bytes && !end) {
+		rc = vfio_client_data_read(d->client, (uint8_t *)data + done,
+					   bytes - done, &got, &end);
+		done += rc ? 0 : got;
+	}
+	if (rc)
+		return blame(d, rc, "did not give its state");
+	/* The first time: the initial bytes are through. */
+	if (end)
 		d->initial_done = true;
-	d->bytes += (uint64_t)got;
+	d->bytes += done;
 	if (stopped)
-		d->final_bytes += (uint64_t)got;
-	return got;
+		d->final_bytes += done;
+	return (ssize_t)done;
 }
 
 static int op_write(void *vm, unsigned int index, const void *data,
@@ -172,7 +177,7 @@ static int op_write(void *vm, unsigned int index, const void *data,
 {
 	struct vfio_dev *d = &((struct machine *)vm)->vfio->dev[index];
 	uint64_t begin = clock_now_ns();
-	int rc = vfio_link_data_write(d->link, data, bytes);
+	int rc = vfio_client_data_write(d->client, data, bytes);
 
 	if (rc)
 		return vfio_blame(d, rc, "refused its state", err);

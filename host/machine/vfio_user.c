@@ -14,6 +14,8 @@
 #include "vmm/pci_proxy.h"
 
 #define PAGE_BYTES 4096u
+/* A device may take its time to load or save; not for ever. */
+#define REPLY_TIMEOUT_MS 30000u
 
 /* ---- what the guest does ------------------------------------------------ */
 
@@ -21,8 +23,8 @@ static int config_read(void *ctx, uint64_t offset, void *data, size_t bytes)
 {
 	struct vfio_dev *d = ctx;
 
-	return vfio_link_read(d->link, VFIO_PCI_CONFIG_REGION_INDEX, offset,
-			      data, bytes);
+	return vfio_client_read(d->client, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+				data, (uint32_t)bytes);
 }
 
 static int config_write(void *ctx, uint64_t offset, const void *data,
@@ -30,8 +32,8 @@ static int config_write(void *ctx, uint64_t offset, const void *data,
 {
 	struct vfio_dev *d = ctx;
 
-	return vfio_link_write(d->link, VFIO_PCI_CONFIG_REGION_INDEX, offset,
-			       data, bytes);
+	return vfio_client_write(d->client, VFIO_PCI_CONFIG_REGION_INDEX,
+				 offset, data, (uint32_t)bytes);
 }
 
 static int bar_read(void *ctx, unsigned int bar, uint64_t offset, void *data,
@@ -39,8 +41,8 @@ static int bar_read(void *ctx, unsigned int bar, uint64_t offset, void *data,
 {
 	struct vfio_dev *d = ctx;
 
-	return vfio_link_read(d->link, VFIO_PCI_BAR0_REGION_INDEX + bar, offset,
-			      data, bytes);
+	return vfio_client_read(d->client, VFIO_PCI_BAR0_REGION_INDEX + bar,
+				offset, data, (uint32_t)bytes);
 }
 
 static int bar_write(void *ctx, unsigned int bar, uint64_t offset,
@@ -48,16 +50,16 @@ static int bar_write(void *ctx, unsigned int bar, uint64_t offset,
 {
 	struct vfio_dev *d = ctx;
 
-	return vfio_link_write(d->link, VFIO_PCI_BAR0_REGION_INDEX + bar,
-			       offset, data, bytes);
+	return vfio_client_write(d->client, VFIO_PCI_BAR0_REGION_INDEX + bar,
+				 offset, data, (uint32_t)bytes);
 }
 
 static int set_vectors(void *ctx, const int *fds, unsigned int nr)
 {
 	struct vfio_dev *d = ctx;
 
-	return vfio_link_set_eventfds(d->link, VFIO_PCI_MSIX_IRQ_INDEX, fds,
-				      nr);
+	return vfio_client_set_irqs(d->client, VFIO_PCI_MSIX_IRQ_INDEX, 0, nr,
+				    fds);
 }
 
 static const struct pci_proxy_ops proxy_ops = {
@@ -71,7 +73,8 @@ static const struct pci_proxy_ops proxy_ops = {
 /* ---- what the device does ----------------------------------------------- */
 
 /* It has no descriptor for that memory, or does not use it. */
-static int on_dma(void *ctx, bool write, uint64_t gpa, void *data, size_t bytes)
+static int on_dma(void *ctx, uint64_t gpa, void *data, uint64_t bytes,
+		  bool write)
 {
 	struct vfio_dev *d = ctx;
 	struct vm *vm = d->m->vm;
@@ -85,9 +88,8 @@ static int on_dma(void *ctx, bool write, uint64_t gpa, void *data, size_t bytes)
 	return 0;
 }
 
-static void on_lost(void *ctx, const char *sentence)
+static void on_lost(struct vfio_dev *d, const char *sentence)
 {
-	struct vfio_dev *d = ctx;
 	bool gone;
 
 	pthread_mutex_lock(&d->m->lock);
@@ -110,23 +112,30 @@ const char *vfio_state_name(enum mig_state state)
 	return state_names[state];
 }
 
+/* What a peer says that is none counts as an error of its. */
+static enum mig_state read_state(struct vfio_dev *d)
+{
+	uint32_t state = MIG_STATE_ERROR;
+
+	if (vfio_client_get_state(d->client, &state) || state >= MIG_NR_STATES)
+		return MIG_STATE_ERROR;
+	return (enum mig_state)state;
+}
+
 int vfio_set_state(struct vfio_dev *d, enum mig_state state)
 {
-	int rc = vfio_link_set_state(d->link, state);
+	int rc = vfio_client_set_state(d->client, state);
 
-	if (rc)
-		vfio_link_get_state(d->link, &state);
-	if (rc != -ENOTCONN)
-		d->state = state;
+	d->state = rc ? read_state(d) : state;
 	return rc;
 }
 
 int vfio_blame(struct vfio_dev *d, int rc, const char *what, struct error *err)
 {
 	if (rc == -ENOTCONN)
-		return error_set(err, -EIO, "%s", vfio_link_why(d->link));
-	return error_set(err, rc, "the vfio-user device at %s %s: %s",
-			 vfio_link_path(d->link), what, strerrordesc_np(-rc));
+		return error_set(err, -EIO, "%s", vfio_client_why(d->client));
+	return error_set(err, rc, "the vfio-user device at %s %s: %s", d->path,
+			 what, strerrordesc_np(-rc));
 }
 
 /* ---- making it the machine's -------------------------------------------- */
@@ -135,23 +144,19 @@ int vfio_blame(struct vfio_dev *d, int rc, const char *what, struct error *err)
  * everything else too. */
 static int make_fresh(struct vfio_dev *d)
 {
-	enum mig_state state = MIG_STATE_RUNNING;
-	int rc = vfio_link_flags(d->link, &d->flags);
+	int rc = vfio_client_reset(d->client);
 
-	d->migratable = !rc;
-	if (rc == -ENOTTY)
-		return vfio_link_reset(d->link);
-	if (rc)
+	d->flags = vfio_client_flags(d->client);
+	d->migratable = d->flags & MIG_FLAG_STOP_COPY;
+	d->state = MIG_STATE_RUNNING;
+	if (!d->migratable)
 		return rc;
-	rc = vfio_link_reset(d->link);
 	if (rc && rc != -ENOTCONN) {
 		rc = vfio_set_state(d, MIG_STATE_RUNNING);
 		if (!rc)
-			rc = vfio_link_reset(d->link);
+			rc = vfio_client_reset(d->client);
 	}
-	if (!rc)
-		rc = vfio_link_get_state(d->link, &state);
-	d->state = state;
+	d->state = read_state(d);
 	return rc;
 }
 
@@ -162,26 +167,26 @@ static int map_memory(struct vfio_dev *d)
 	int rc = 0;
 
 	for (i = 0; !rc && i < mem->nr_regions; i++)
-		rc = vfio_link_map(d->link, mem->region[i].gpa,
-				   mem->region[i].bytes, mem->region[i].memfd,
-				   0);
+		rc = vfio_client_map(
+			d->client, mem->region[i].gpa, mem->region[i].bytes,
+			true, mem->region[i].memfd, 0, mem->region[i].hva);
 	return rc;
 }
 
-static void take_bar(const struct vfio_link_region *r,
-		     struct pci_proxy_bar *bar)
+static void take_bar(const struct vfio_region *r, struct pci_proxy_bar *bar)
 {
 	unsigned int i;
 
 	bar->bytes = r->bytes;
-	for (i = 0; i < r->nr_areas; i++)
+	bar->nr_areas = r->nr_areas < PCI_PROXY_MAX_AREAS ? r->nr_areas
+							  : PCI_PROXY_MAX_AREAS;
+	for (i = 0; i < bar->nr_areas; i++)
 		bar->area[i] = (struct pci_proxy_area){
 			.offset = r->area[i].offset,
-			.bytes = r->area[i].size,
+			.bytes = r->area[i].bytes,
 			.fd = r->fd,
 			.fd_offset = r->fd_offset + r->area[i].offset,
 		};
-	bar->nr_areas = r->nr_areas;
 }
 
 static int add_proxy(struct vfio_dev *d, struct error *err)
@@ -191,25 +196,25 @@ static int add_proxy(struct vfio_dev *d, struct error *err)
 		.ops = &proxy_ops,
 		.ctx = d,
 	};
-	struct vfio_link_region r[PCI_NR_BARS];
+	struct vfio_region r[PCI_NR_BARS];
 	unsigned int i, nr = 0;
 	uint32_t vectors = 0;
 	int rc = 0;
 
 	for (; !rc && nr < PCI_NR_BARS; nr += !rc) {
-		rc = vfio_link_region(d->link, VFIO_PCI_BAR0_REGION_INDEX + nr,
-				      &r[nr]);
+		rc = vfio_client_region(
+			d->client, VFIO_PCI_BAR0_REGION_INDEX + nr, &r[nr]);
 		if (!rc)
 			take_bar(&r[nr], &p.bar[nr]);
 	}
 	if (!rc)
-		rc = vfio_link_nr_irqs(d->link, VFIO_PCI_MSIX_IRQ_INDEX,
-				       &vectors);
+		rc = vfio_client_irq_count(d->client, VFIO_PCI_MSIX_IRQ_INDEX,
+					   &vectors);
 	p.nr_vectors = vectors;
 	rc = rc ? error_set(err, rc,
 			    "the vfio-user device at %s does not say what it "
 			    "is: %s",
-			    vfio_link_path(d->link), strerrordesc_np(-rc))
+			    d->path, strerrordesc_np(-rc))
 		: pci_proxy_add(d->m->vm, &p, NULL, err);
 	for (i = 0; i < nr; i++)
 		if (r[i].fd >= 0)
@@ -219,14 +224,22 @@ static int add_proxy(struct vfio_dev *d, struct error *err)
 
 static int open_device(struct vfio_dev *d, const char *path, struct error *err)
 {
-	const struct vfio_link_events events = { on_dma, on_lost, d };
-	int rc = vfio_link_open(path, &events, &d->link, err);
+	const struct vfio_client_params params = {
+		.target = path,
+		.timeout_ms = REPLY_TIMEOUT_MS,
+		.cancel_fd = -1,
+		.dma = on_dma,
+		.ctx = d,
+	};
+	int rc = vfio_client_open(&params, &d->client, err);
 
 	if (rc)
 		return rc;
 	rc = make_fresh(d);
 	if (!rc)
 		rc = map_memory(d);
+	if (!rc)
+		rc = vfio_listen(d, on_lost);
 	if (rc)
 		return error_set(err, rc,
 				 "the vfio-user device at %s cannot be made "
@@ -273,6 +286,8 @@ int machine_vfio_open(struct machine *m, struct error *err)
 		struct vfio_dev *d = &v->dev[v->nr];
 
 		d->m = m;
+		d->stop_fd = -1;
+		d->path = list->path[v->nr];
 		snprintf(d->name, sizeof(d->name), "vfio%u", v->nr);
 		rc = open_device(d, list->path[v->nr++], err);
 	}
@@ -284,8 +299,7 @@ void machine_vfio_quiet(struct machine *m)
 	unsigned int i;
 
 	for (i = 0; m->vfio && i < m->vfio->nr; i++)
-		if (m->vfio->dev[i].link)
-			vfio_link_quiet(m->vfio->dev[i].link);
+		vfio_listen_end(&m->vfio->dev[i]);
 }
 
 void machine_vfio_close(struct machine *m)
@@ -295,7 +309,7 @@ void machine_vfio_close(struct machine *m)
 	if (!m->vfio)
 		return;
 	for (i = 0; i < m->vfio->nr; i++)
-		vfio_link_close(m->vfio->dev[i].link);
+		vfio_client_close(m->vfio->dev[i].client);
 	free(m->vfio->bitmap);
 	free(m->vfio);
 	m->vfio = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's vfio-user devices: joins pci_proxy.h, vfio_link.h and the
- * migration engine.
+ * The machine's vfio-user devices: joins pci_proxy.h, the client of
+ * host/vfio and the migration engine.
  *
  * A device is made the machine's own: whatever an earlier client left, it is
  * reset, has all of guest memory mapped for DMA (RAM and the control area, by

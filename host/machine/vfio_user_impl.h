@@ -3,15 +3,20 @@
 #ifndef VMFERRY_MACHINE_VFIO_USER_IMPL_H
 #define VMFERRY_MACHINE_VFIO_USER_IMPL_H
 
-#include "machine/vfio_link.h"
 #include "machine/vfio_user.h"
+#include "vfio/client.h"
 
 struct vfio_dev {
 	struct machine *m;
-	struct vfio_link *link;
+	const char *path;
+	struct vfio_client *client;
+	pthread_t thread; /* vfio_listen.c */
+	bool has_thread;
+	int stop_fd; /* eventfd: it ends */
 	char name[16]; /* "vfio0" */
 	bool migratable;
 	uint64_t flags; /* MIG_FLAG_* */
+	void (*lost)(struct vfio_dev *d, const char *sentence);
 	_Atomic enum mig_state state; /* as it was set or read last */
 	/* Of the migration that goes on, by the engine's thread. */
 	bool logging;
@@ -32,9 +37,16 @@ struct machine_vfio {
 /* "the vfio-user device at PATH <what>: <rc>", or why it is lost. Return: @rc,
  * or -EIO for one that is lost. */
 int vfio_blame(struct vfio_dev *d, int rc, const char *what, struct error *err);
-/* Return: as vfio_link_set_state(); d->state is what it is then. */
+/* Return: as vfio_client_set_state(); d->state is what it is then. */
 int vfio_set_state(struct vfio_dev *d, enum mig_state state);
 const char *vfio_state_name(enum mig_state state);
+
+/* vfio_listen.c: a thread hears what the device wants, and when it has gone:
+ * then @lost is called, once. Return: 0 or -errno. */
+int vfio_listen(struct vfio_dev *d,
+		void (*lost)(struct vfio_dev *d, const char *sentence));
+/* Fine if it does not listen. */
+void vfio_listen_end(struct vfio_dev *d);
 
 static inline bool vfio_is_saving(const struct vfio_dev *d)
 {
