@@ -154,6 +154,8 @@ static int after_success(struct run *r, struct error *err)
 	/* What looks bad ends the run here, so that all of it is verified. */
 	if (!rc && (r->last || !run_sample_clean(r->out)))
 		rc = run_check_after(r, &r->target, &r->out->integrity, err);
+	if (!rc)
+		rc = run_check_vfio(r, &r->target, err);
 	return rc ? rc : run_score(r);
 }
 

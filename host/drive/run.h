@@ -16,6 +16,7 @@
 #include "drive/predict.h"
 #include "drive/relay.h"
 #include "drive/run_compression.h"
+#include "drive/run_vfio.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
 #include "drive/timekeeping.h"
@@ -191,6 +192,7 @@ struct run_sample {
 	struct run_integrity integrity;
 	struct run_survivor source;
 	struct run_queues queues[2]; /* before it, and after */
+	struct run_vfio vfio;
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */

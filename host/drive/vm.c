@@ -222,7 +222,7 @@ static int start_timeout_ms(const struct drive_vm_params *params)
 int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		   struct error *err)
 {
-	struct error why = { "" };
+	struct error why = { "" }, usage = { "" };
 	struct keep keep = { .nr = 2 };
 	char path[160];
 	int qmp[2], serial[2], rc;
@@ -269,8 +269,10 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		drive_vm_tell_child(params, 0);
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);
-		if (drive_vfio_explain(&vm->vfio, &why))
+		if (drive_vfio_explain(&vm->vfio, &usage)) {
 			rc = -EINVAL;
+			why = usage;
+		}
 		drive_vm_stop(vm);
 		return error_set(err, rc, "%s", why.text);
 	}

@@ -99,7 +99,9 @@ static int op_touched(void *vm, unsigned int index, uint64_t first,
 static int op_reached(void *vm, unsigned int index, uint64_t end_page,
 		      struct error *err)
 {
-	return machine_prealloc_reached(vm, index, end_page, err);
+	int rc = machine_vfio_check(vm, err);
+
+	return rc ? rc : machine_prealloc_reached(vm, index, end_page, err);
 }
 
 static int op_pause(void *vm)

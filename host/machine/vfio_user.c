@@ -90,14 +90,32 @@ static int on_dma(void *ctx, uint64_t gpa, void *data, uint64_t bytes,
 
 static void on_lost(struct vfio_dev *d, const char *sentence)
 {
-	bool gone;
+	struct error err = { "" };
+	struct machine *m = d->m;
+	bool quiet;
 
-	pthread_mutex_lock(&d->m->lock);
-	gone = d->m->run == RUN_POSTMIGRATE;
-	pthread_mutex_unlock(&d->m->lock);
-	/* It went with its machine. */
-	if (!gone)
-		machine_failed(d->m, sentence);
+	error_set(&err, 0, "a vfio-user device was lost: %s", sentence);
+	pthread_mutex_lock(&m->lock);
+	/* It went with its machine; or the target's engine finds out, and can
+	 * tell the source. */
+	quiet = m->run == RUN_POSTMIGRATE ||
+		(m->run == RUN_INMIGRATE && m->migration.active);
+	d->lost_why = err;
+	d->is_lost = true;
+	pthread_mutex_unlock(&m->lock);
+	if (!quiet)
+		machine_failed(m, err.text);
+}
+
+int machine_vfio_check(struct machine *m, struct error *err)
+{
+	unsigned int i;
+
+	for (i = 0; m->vfio && i < m->vfio->nr; i++)
+		if (m->vfio->dev[i].is_lost)
+			return error_set(err, -EIO, "%s",
+					 m->vfio->dev[i].lost_why.text);
+	return 0;
 }
 
 /* ---- states ------------------------------------------------------------- */
@@ -133,7 +151,8 @@ int vfio_set_state(struct vfio_dev *d, enum mig_state state)
 int vfio_blame(struct vfio_dev *d, int rc, const char *what, struct error *err)
 {
 	if (rc == -ENOTCONN)
-		return error_set(err, -EIO, "%s", vfio_client_why(d->client));
+		return error_set(err, -EIO, "a vfio-user device was lost: %s",
+				 vfio_client_why(d->client));
 	return error_set(err, rc, "the vfio-user device at %s %s: %s", d->path,
 			 what, strerrordesc_np(-rc));
 }

@@ -32,6 +32,9 @@ void machine_vfio_quiet(struct machine *m);
 /* Behind the machine's end. */
 void machine_vfio_close(struct machine *m);
 
+/* -EIO and a sentence if one has gone. Any thread. */
+int machine_vfio_check(struct machine *m, struct error *err);
+
 /* See above. A failure leaves some running, some not; the caller tries the
  * other direction. */
 int machine_vfio_run(struct machine *m, struct error *err);

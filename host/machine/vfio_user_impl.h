@@ -18,6 +18,8 @@ struct vfio_dev {
 	uint64_t flags; /* MIG_FLAG_* */
 	void (*lost)(struct vfio_dev *d, const char *sentence);
 	_Atomic enum mig_state state; /* as it was set or read last */
+	struct error lost_why; /* before */
+	_Atomic bool is_lost; /* it has gone, unasked */
 	/* Of the migration that goes on, by the engine's thread. */
 	bool logging;
 	bool initial_done; /* pre-copy has come to its first pause */
