@@ -42,12 +42,8 @@ json_t *run_parameters(const struct run *r)
 	o = json_pack("{s:I, s:I}", "max-bandwidth", limit, "downtime-limit",
 		      (json_int_t)(s->downtime_limit_ns / NSEC_PER_MSEC));
 	if (s->sabotage.count && sabotage_is_engine(s->sabotage.kind))
-		json_object_set_new(
-			o, "x-sabotage-skip-dirty",
-			json_pack("{s:I, s:I, s:b}", "count",
-				  (json_int_t)s->sabotage.count, "seed",
-				  (json_int_t)s->sabotage.seed, "dma",
-				  s->sabotage.kind == SABOTAGE_SKIP_DMA_DIRTY));
+		json_object_set_new(o, "x-sabotage-skip-dirty",
+				    sabotage_engine_parameter(&s->sabotage));
 	if (run_by_handover(r))
 		json_object_set_new(o, "mode", json_string("cpr-transfer"));
 	if (s->nr_channels > 1)

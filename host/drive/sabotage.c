@@ -63,6 +63,13 @@ int sabotage_parse(const char *text, struct sabotage_params *ret,
 	return 0;
 }
 
+json_t *sabotage_engine_parameter(const struct sabotage_params *params)
+{
+	return json_pack("{s:I, s:I, s:b}", "count", (json_int_t)params->count,
+			 "seed", (json_int_t)params->seed, "dma",
+			 params->kind == SABOTAGE_SKIP_DMA_DIRTY);
+}
+
 void sabotage_result_exit(struct sabotage_result *result)
 {
 	findings_exit(&result->pages);

@@ -6,6 +6,7 @@
 #ifndef VMFERRY_DRIVE_SABOTAGE_H
 #define VMFERRY_DRIVE_SABOTAGE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ static inline bool sabotage_is_engine(enum sabotage_kind kind)
 {
 	return kind == SABOTAGE_SKIP_DIRTY || kind == SABOTAGE_SKIP_DMA_DIRTY;
 }
+
+/* What the source's engine is told of it. */
+json_t *sabotage_engine_parameter(const struct sabotage_params *params);
 
 /* As it is written after --sabotage. */
 const char *sabotage_kind_name(enum sabotage_kind kind);

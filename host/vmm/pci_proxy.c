@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A PCI proxy's accesses: from the guest to the device. */
+#include "vmm/pci_proxy.h"
+
 #include <string.h>
 
 #include "vmm/pci_proxy_impl.h"
