@@ -28,7 +28,7 @@ enum vfio_protocol {
 };
 
 struct vfio_client_params {
-	const char *target; /* a UNIX socket's path, or /dev/vfio/N */
+	const char *target; /* a UNIX socket's path, fd:N, or /dev/vfio/N */
 	const char *sysfs_device; /* of a group with several; NULL = the one */
 	enum vfio_protocol protocol;
 	unsigned int timeout_ms; /* of each call */

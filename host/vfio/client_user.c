@@ -357,7 +357,8 @@ static int connect_to(struct vfio_client *c, struct error *err)
 	char address[4096];
 	int fd, rc;
 
-	if ((size_t)snprintf(address, sizeof(address), "unix:%s",
+	if ((size_t)snprintf(address, sizeof(address), "%s%s",
+			     strncmp(c->params.target, "fd:", 3) ? "unix:" : "",
 			     c->params.target) >= sizeof(address))
 		return error_set(err, -EINVAL, "the socket's path is too long");
 	rc = address_dial(address, c->params.cancel_fd, c->params.timeout_ms,
