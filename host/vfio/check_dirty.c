@@ -128,24 +128,30 @@ free:
 	free(w.before);
 }
 
-/* Half of the range by itself: the other half waits. */
+/* The upper half by itself, counted from its own begin; the lower one waits.
+ * Pages that are missing or too many are found above: most must be right. */
 static void run_window(struct check_run *r, const struct check_case *c)
 {
-	const uint64_t half = ENGINE_NR_PAGES / 2 * 4096ull;
+	const uint64_t half = ENGINE_NR_PAGES / 2;
 	struct written w;
-	uint64_t low[1] = { 0 }, i;
+	uint64_t map[1] = { 0 }, i, nr = 0, right = 0, low;
 
-	if (!write_pages(r, &w) || !report(r, ENGINE_BASE, half, 4096, low) ||
+	if (!write_pages(r, &w) ||
+	    !report(r, ENGINE_BASE + half * 4096, half * 4096, 4096, map) ||
 	    !report(r, ENGINE_BASE, ENGINE_BYTES, 4096, w.map))
 		goto free;
-	for (i = 0; i < ENGINE_NR_PAGES / 2; i++)
-		if (!check_that(r, !(low[0] >> i & 1) || changed(r, &w, i),
-				"page %llu is at the wrong place",
-				(unsigned long long)i))
-			goto free;
-	/* At least that: a page or so missing is dirty.complete's finding. */
-	check_that(r, bitmap_count(w.map, NR_PAGES) > 1,
-		   "the other half is not reported any more");
+	for (i = 0; i < half; i++) {
+		if (!changed(r, &w, half + i))
+			continue;
+		nr++;
+		right += map[0] >> i & 1;
+	}
+	if (!check_that(r, 2 * right >= nr,
+			"of %llu dirty pages %llu are where they should be",
+			(unsigned long long)nr, (unsigned long long)right))
+		goto free;
+	low = bitmap_count(w.map, half);
+	check_that(r, low > 0, "the other half is not reported any more");
 free:
 	free(w.before);
 }

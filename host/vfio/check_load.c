@@ -23,8 +23,7 @@ static bool try_load(struct check_run *r, const void *data, size_t bytes,
 	    !check_that(r, !r->broken[0], "%s: %s", what, r->broken))
 		return false;
 	/* Out of it, for the next one. */
-	r->port->reset(r);
-	return !r->port->set_state(r, MIG_STATE_RUNNING);
+	return check_recover(r);
 }
 
 static void run_empty(struct check_run *r, const struct check_case *c)

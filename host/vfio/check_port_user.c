@@ -110,7 +110,9 @@ static int greet(struct check_run *r)
 	int rc;
 
 	user_caps_default(&caps);
-	caps.named = USER_CAP_MSG_FDS | USER_CAP_XFER | USER_CAP_PGSIZE_FIELD;
+	caps.named = USER_CAP_MSG_FDS | USER_CAP_XFER | USER_CAP_PGSIZE_FIELD |
+		     USER_CAP_WRITE_MULTI;
+	caps.write_multi = true;
 	caps.max_msg_fds = USER_MAX_FDS;
 	rc = user_version_build(USER_MAJOR, USER_MINOR, &caps, &data, &bytes);
 	if (rc)
@@ -141,6 +143,7 @@ static int user_open(struct check_run *r)
 	r->wire.on_command = on_dma;
 	r->wire.ctx = r;
 	r->wire_open = true;
+	r->v1_left = 0;
 	rc = greet(r);
 	if (rc)
 		user_close(r);

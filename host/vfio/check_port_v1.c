@@ -49,7 +49,16 @@ static int v1_set_state(struct check_run *r, uint32_t state)
 {
 	const uint32_t word = state < MIG_NR_STATES ? states[state] : state;
 
+	/* What is left in the window belongs to the stream that was left. */
+	if (!check_state_saves(state))
+		r->v1_left = 0;
 	return put(r, AT(device_state), &word, sizeof(word));
+}
+
+static int v1_reset(struct check_run *r)
+{
+	r->v1_left = 0;
+	return check_port_user.reset(r);
 }
 
 /* What the window holds, up to @bytes at once: the window is read in pieces,
@@ -149,6 +158,7 @@ void check_port_v1(struct check_port *port)
 {
 	port->get_state = v1_get_state;
 	port->set_state = v1_set_state;
+	port->reset = v1_reset;
 	port->data_read = v1_data_read;
 	port->data_write = v1_data_write;
 	port->flags = v1_flags;

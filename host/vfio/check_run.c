@@ -123,7 +123,7 @@ static void bring_back(struct check_run *r, const char *name)
 
 static bool needs_running(const struct check_case *c)
 {
-	return c->info.needs & CHECK_NEEDS_MIGRATION;
+	return c->info.needs & (CHECK_NEEDS_MIGRATION | CHECK_NEEDS_ENGINE);
 }
 
 static void run_case(struct check_run *r, const struct check_case *c)
