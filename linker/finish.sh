@@ -4,11 +4,12 @@
 # independent. ld calls a PIE that is linked at an address ET_EXEC. Names and
 # sections stay in the file it is made from: nobody who loads it needs them.
 # The cold segment (linker/guest.ld) is packed.
-# usage: finish.sh OBJCOPY XZ IN OUT
+# usage: finish.sh OBJCOPY XZ BRANCHES IN OUT
 set -e
 xz=$2
-out=$4
-"$1" --strip-all "$3" "$out"
+branches=$3
+out=$5
+"$1" --strip-all "$4" "$out"
 
 # number OFFSET BYTES: a little-endian number in the file.
 number() {
@@ -35,7 +36,8 @@ pack() {
 	raw=$(number $(($1 + 32)) 8)
 	[ $((raw * 2)) -le "$(number $(($1 + 40)) 8)" ]
 	tail -c +$((offset + 1)) "$out" | head -c "$raw" >"$out.raw"
-	"$xz" --format=raw --lzma1=preset=9e,lc=0,lp=0,pb=0 -c "$out.raw" \
+	"$branches" <"$out.raw" >"$out.turned"
+	"$xz" --format=raw --lzma1=preset=9e,lc=3,lp=0,pb=0 -c "$out.turned" \
 		>"$out.packed"
 	check=$(cksum <"$out.raw")
 	packed=$(wc -c <"$out.packed")
@@ -51,7 +53,7 @@ pack() {
 		word $((packed + 16))
 		word 0
 	} | patch $(($1 + 32))
-	rm "$out.raw" "$out.packed"
+	rm "$out.raw" "$out.turned" "$out.packed"
 }
 
 # e_phoff, e_phnum; p_offset and p_filesz of 56 bytes each.

@@ -150,7 +150,7 @@ _Static_assert(sizeof(struct hv_flush_input) == 24, "TLFS 9.4.2");
 #define HV_SET_ALL 1u
 struct hv_set {
 	uint64_t format;
-	uint64_t banks; /* bit i: there is a word for indices 64 i to 64 i + 63 */
+	uint64_t banks; /* bit i: a word for indices 64 i to 64 i + 63 */
 };
 _Static_assert(sizeof(struct hv_set) == 16, "TLFS 7.8.7.3");
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "kern/panic.h"
+#include "lib/branches.h"
 #include "lib/lzma.h"
 #include "lib/string.h"
 #include "x86/cpu.h"
@@ -46,11 +47,13 @@ static uint64_t unpack(void *arg)
 
 	(void)arg;
 	memcpy(cold_spare, cold_start, bytes);
-	return h->magic == COLD_MAGIC && h->raw_bytes == bytes &&
-	       h->packed_bytes <= bytes - sizeof(*h) &&
-	       lzma_unpack(cold_spare + sizeof(*h), h->packed_bytes, cold_start,
-			   bytes) &&
-	       lzma_check(cold_start, bytes) == h->check;
+	if (h->magic != COLD_MAGIC || h->raw_bytes != bytes ||
+	    h->packed_bytes > bytes - sizeof(*h) ||
+	    !lzma_unpack(cold_spare + sizeof(*h), h->packed_bytes, cold_start,
+			 bytes))
+		return 0;
+	branches_restore(cold_start, bytes);
+	return lzma_check(cold_start, bytes) == h->check;
 }
 
 void cold_open(void)

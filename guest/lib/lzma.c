@@ -8,6 +8,7 @@
 #define NR_DISTANCES (1u + 128u - END_MODEL)
 #define ALIGN_BITS 4u
 #define MIN_MATCH 2u
+#define CONTEXT_BITS 3u /* lc: of the byte before */
 
 struct lengths {
 	uint16_t choice, choice2;
@@ -16,7 +17,7 @@ struct lengths {
 
 /* Nothing but probabilities: all of them start in the middle. */
 static struct {
-	uint16_t literal[0x300];
+	uint16_t literal[1u << CONTEXT_BITS][0x300];
 	uint16_t is_match[NR_STATES], is_rep[NR_STATES], is_rep_g0[NR_STATES];
 	uint16_t is_rep_g1[NR_STATES], is_rep_g2[NR_STATES];
 	uint16_t is_rep0_long[NR_STATES];
@@ -125,6 +126,8 @@ static uint32_t distance(struct decoder *d, uint32_t bytes)
 
 static void literal(struct decoder *d)
 {
+	uint32_t before = d->at ? d->raw[d->at - 1] : 0;
+	uint16_t *prob = probs.literal[before >> (8 - CONTEXT_BITS)];
 	uint32_t symbol = 1, expected, one;
 
 	if (d->state >= 7) {
@@ -134,15 +137,14 @@ static void literal(struct decoder *d)
 			uint32_t want = expected >> 7 & 1;
 
 			expected <<= 1;
-			one = bit(d,
-				  &probs.literal[((1 + want) << 8) + symbol]);
+			one = bit(d, &prob[((1 + want) << 8) + symbol]);
 			symbol = symbol << 1 | one;
 			if (one != want)
 				break;
 		} while (symbol < 0x100);
 	}
 	while (symbol < 0x100)
-		symbol = symbol << 1 | bit(d, &probs.literal[symbol]);
+		symbol = symbol << 1 | bit(d, &prob[symbol]);
 	d->raw[d->at++] = (uint8_t)symbol;
 	if (d->state < 4)
 		d->state = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacking of raw LZMA (lc=0, lp=0, pb=0), as xz makes it. */
+/* Unpacking of raw LZMA (lc=3, lp=0, pb=0), as xz makes it. */
 #ifndef VMFERRY_GUEST_LZMA_H
 #define VMFERRY_GUEST_LZMA_H
 

@@ -209,11 +209,9 @@ int vm_log_init(struct vm *vm)
 static void mark(struct vm *vm, unsigned int region, uint64_t word,
 		 uint64_t bits)
 {
-	_Atomic uint64_t *own = &vm->log.own[region][word];
-
-	atomic_thread_fence(memory_order_seq_cst);
-	if ((atomic_load_explicit(own, memory_order_relaxed) & bits) != bits)
-		atomic_fetch_or(own, bits);
+	/* What was written before is seen by whoever finds the bit: also where
+	 * it was set already, so that there is no shortcut for that. */
+	atomic_fetch_or(&vm->log.own[region][word], bits);
 }
 
 void vm_mark_dirty(struct vm *vm, uint64_t gpa, uint64_t bytes)

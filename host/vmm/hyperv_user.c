@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hyper-V of our own, for as long as the machine: its timers, its leaves. */
+#include "vmm/hyperv_user.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

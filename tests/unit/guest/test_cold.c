@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kern/cold.h"
+#include "lib/branches.h"
 #include "lib/lzma.h"
 
 #define FLAGS (PF_R | PF_W | PF_X)
@@ -75,6 +76,7 @@ static bool unpacks(const uint8_t *packed, size_t packed_bytes,
 	assert_non_null(to);
 	memcpy(from, packed, packed_bytes);
 	ok = lzma_unpack(from, packed_bytes, to, raw_bytes);
+	branches_restore(to, ok ? raw_bytes : 0);
 	if (ok)
 		*ret_check = lzma_check(to, raw_bytes);
 	free(from);
@@ -94,6 +96,7 @@ static void test_image(void **state)
 	assert_non_null(raw);
 	assert_true(lzma_unpack(shipped.data + sizeof(h), h.packed_bytes, raw,
 				h.raw_bytes));
+	branches_restore(raw, h.raw_bytes);
 	assert_memory_equal(raw, plain.data, plain.bytes);
 	assert_int_equal(lzma_check(raw, plain.bytes), h.check);
 	free(raw);
