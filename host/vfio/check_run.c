@@ -257,9 +257,7 @@ static int find_device(struct check_run *r, struct error *err)
 	find_migration(r);
 	find_stream(r);
 	r->port->close(r);
-	if (r->broken[0])
-		return error_set(err, -ENOTCONN, "%s: %s", r->params->target,
-				 r->broken);
+	/* One that hangs by now is found out by the first check. */
 	return 0;
 }
 
