@@ -10,7 +10,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/noise.h"
 #include "tools/common.h"
+#include "tools/noise_json.h"
 #include "tools/options.h"
 #include "tools/tools.h"
 #include "tools/vfio_check_report.h"
@@ -23,6 +25,7 @@ struct settings {
 	struct option_list only, skip;
 	uint64_t timeout_ns;
 	bool yes, hang_risk, strict, list, dry_run;
+	struct noise noise; /* since the beginning */
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -171,6 +174,7 @@ static int finish(struct settings *s, struct vfio_check_report *t, int rc,
 	int code = rc == -ENOTCONN || rc == -EOPNOTSUPP ? EXIT_CANNOT_RUN
 		   : rc					? tools_exit_code(rc)
 							: exit_code(t);
+	struct noise_report noise;
 
 	if (rc) {
 		tools_fail(NAME, code, err);
@@ -180,6 +184,8 @@ static int finish(struct settings *s, struct vfio_check_report *t, int rc,
 						      : RESULT_ERROR);
 	}
 	vfio_check_end(t);
+	noise_end(&s->noise, &noise);
+	noise_to_result(&noise, t->result);
 	if (s->json && result_write(t->result, s->json, err))
 		return tools_fail(NAME, EXIT_BROKEN, err);
 	return code;
@@ -208,6 +214,7 @@ static int run(struct settings *s, struct result *result)
 	struct error err = { "" };
 	int rc;
 
+	noise_begin(&s->noise);
 	result_set_params(result, params_json(s));
 	rc = check_run(&p, &err);
 	rc = finish(s, &t, rc, &err);

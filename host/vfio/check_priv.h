@@ -10,6 +10,7 @@
 #include "vfio/user_wire.h"
 
 struct check_run;
+struct vfio_client;
 
 /* The bytes of one stream. */
 struct check_blob {
@@ -63,7 +64,7 @@ struct check_run {
 	struct check_device device;
 	const struct check_port *port;
 	struct check_port v1_port;
-	void *kernel; /* the kernel port's */
+	struct vfio_client *kernel; /* the kernel port's */
 	struct check_blob golden; /* the device's stream, as read first */
 	const char *gone; /* the check since which the device is away */
 	bool stuck; /* it cannot be brought to RUNNING any more */
@@ -151,6 +152,12 @@ bool check_state_exists(const struct check_run *r, uint32_t state);
 bool check_state_saves(uint32_t state);
 /* The time that is left to the check. */
 int check_time_left_ms(const struct check_run *r);
+
+/* check_fork.c: @run in a process of its own; what it decided is @r's then. A
+ * process that does not come back is a failure, and the device gone. */
+void check_forked(struct check_run *r, const struct check_case *c,
+		  void (*run)(struct check_run *r, const struct check_case *c),
+		  const char *name);
 
 /* ---- streams (check_blob.c) -------------------------------------------- */
 

@@ -44,6 +44,7 @@ serve()
 {
 	local tries=0
 
+	rm -f "$dir/bad_device"
 	"$vmferry" vfio device --socket "$sock" "$@" >"$dir/bad_device" 2>&1 &
 	device=$!
 	until grep -q ^ready "$dir/bad_device" 2>/dev/null; do
