@@ -61,11 +61,11 @@ ended()
 	wait "$device" && ! grep -E 'Sanitizer|runtime error' "$dir/bad_device"
 }
 
-# check OPTION... - all checks, the result in r.json.
+# check - all checks, the result in r.json.
 check()
 {
 	rm -f "$dir/r.json"
-	run vfio check "$sock" --yes --json "$dir/r.json" "$@"
+	run vfio check "$sock" --yes --json "$dir/r.json"
 }
 
 green()
