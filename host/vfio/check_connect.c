@@ -25,6 +25,7 @@ static enum check_answer propose(struct check_run *r, struct user_wire *w,
 	const struct user_payload p = { .iov = iov, .nr_iov = 2 };
 	struct user_header h = { .id = 1, .command = USER_VERSION };
 
+	memset(ret, 0, sizeof(*ret));
 	if (user_wire_send(w, &h, &p))
 		return CHECK_ANSWER_CLOSED;
 	return check_raw_answer(r, w, ret, check_time_left_ms(r));
