@@ -68,6 +68,8 @@ migrate --ram 256M --workload rate=20M,wss=96M,dma=50M \
 	.sabotage.missed == [] and .sabotage.invented == [] and
 	.sabotage.wrong_class == []'
 result $? "skip-dma-dirty: the lost pages are found and named ($err)"
+documented
+result $? "skip-dma-dirty: as documented"
 
 # Whom the test itself starts, it ends.
 devices=()

@@ -6,164 +6,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "vmm/io.h"
-#include "vmm/pci_proxy.h"
-#include "vmm/routes.h"
-
-#define ADDRESS_PORT 0xcf8u
-#define DATA_PORT 0xcfcu
-#define DEVFN PCI_DEVFN(1, 0)
-#define CAPS 0x34u
-#define MSI 0x40u
-#define VENDOR_CAP 0x60u
-#define MSIX 0x70u
-#define BAR_PAGES 4u
-
-/* A device of three BARs: registers; MSI-X; memory that may be mapped. */
-struct fixture {
-	struct memmap *map;
-	struct memmap_region memory, ports;
-	struct memmap_space *memory_space, *port_space;
-	struct kvm_calls calls;
-	struct routes routes;
-	struct pci_bus *bus;
-	struct device *device;
-	struct pci_proxy_params params;
-	uint8_t config[PCI_CONFIG_BYTES];
-	uint8_t bar[BAR_PAGES * 4096];
-	int fds[PCI_MAX_VECTORS];
-	unsigned int nr_fds;
-	unsigned int nr_config_writes;
-	int fail; /* what every call returns */
-	int memory_fd;
-};
-
-static int config_read(void *ctx, uint64_t offset, void *data, size_t bytes)
-{
-	struct fixture *f = ctx;
-
-	assert_true(offset + bytes <= sizeof(f->config));
-	memcpy(data, f->config + offset, bytes);
-	return f->fail;
-}
-
-static int config_write(void *ctx, uint64_t offset, const void *data,
-			size_t bytes)
-{
-	struct fixture *f = ctx;
-
-	assert_true(offset + bytes <= sizeof(f->config));
-	memcpy(f->config + offset, data, bytes);
-	f->nr_config_writes++;
-	return f->fail;
-}
-
-static int bar_read(void *ctx, unsigned int bar, uint64_t offset, void *data,
-		    size_t bytes)
-{
-	struct fixture *f = ctx;
-
-	assert_int_equal(bar, 0);
-	assert_true(offset + bytes <= sizeof(f->bar));
-	memcpy(data, f->bar + offset, bytes);
-	return f->fail;
-}
-
-static int bar_write(void *ctx, unsigned int bar, uint64_t offset,
-		     const void *data, size_t bytes)
-{
-	struct fixture *f = ctx;
-
-	assert_int_equal(bar, 0);
-	assert_true(offset + bytes <= sizeof(f->bar));
-	memcpy(f->bar + offset, data, bytes);
-	return f->fail;
-}
-
-static int set_vectors(void *ctx, const int *fds, unsigned int nr)
-{
-	struct fixture *f = ctx;
-
-	memcpy(f->fds, fds, nr * sizeof(*fds));
-	f->nr_fds = nr;
-	return f->fail;
-}
-
-static const struct pci_proxy_ops ops = { config_read, config_write, bar_read,
-					  bar_write, set_vectors };
-
-static void put32(struct fixture *f, unsigned int at, uint32_t value)
-{
-	memcpy(f->config + at, &value, sizeof(value));
-}
-
-/* MSI, a capability of the vendor's, MSI-X of two vectors in BAR 1. */
-static void make_config(struct fixture *f)
-{
-	put32(f, 0x00, 0xfe101234);
-	put32(f, 0x04, 0x00100000);
-	put32(f, 0x08, 0x08800001);
-	f->config[0x3d] = 1; /* INTA */
-	f->config[CAPS] = MSI;
-	put32(f, MSI, 0x00800005 | VENDOR_CAP << 8);
-	put32(f, VENDOR_CAP, 0xabcd0009 | MSIX << 8);
-	put32(f, MSIX, 0x00010011);
-	put32(f, MSIX + 4, 1);
-	put32(f, MSIX + 8, 2048 | 1);
-}
-
-static int setup(void **state)
-{
-	static struct fixture fixture;
-	struct fixture *f = &fixture;
-
-	memset(f, 0, sizeof(*f));
-	assert_int_equal(memmap_create(&f->map), 0);
-	memmap_region_init(&f->memory, "memory", MEMMAP_CONTAINER, 1ull << 52,
-			   NULL);
-	memmap_region_init(&f->ports, "ports", MEMMAP_CONTAINER, 0x10000, NULL);
-	memmap_add_space(f->map, "memory", &f->memory, NULL, &f->memory_space);
-	memmap_add_space(f->map, "ports", &f->ports, NULL, &f->port_space);
-	assert_int_equal(routes_init(&f->routes, f->map, &f->calls, -1), 0);
-	assert_int_equal(pci_bus_create(f->map, &f->memory, &f->ports,
-					&f->routes, &f->bus),
-			 0);
-	f->memory_fd = memfd_create("bar", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(f->memory_fd, 16 * 4096), 0);
-	make_config(f);
-	f->params = (struct pci_proxy_params){
-		.name = "vfio0",
-		.ops = &ops,
-		.ctx = f,
-		.nr_vectors = 2,
-		.bar = { { .bytes = BAR_PAGES * 4096 },
-			 { .bytes = 4096 },
-			 { .bytes = 16 * 4096,
-			   .nr_areas = 1,
-			   .area = { { 0, 16 * 4096, f->memory_fd, 0 } } } },
-	};
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->device)
-		f->device->ops->destroy(f->device);
-	pci_bus_destroy(f->bus);
-	memmap_destroy(f->map);
-	routes_exit(&f->routes);
-	close(f->memory_fd);
-	return 0;
-}
+#include "proxy_fixture.h"
 
 static void create(struct fixture *f)
 {
@@ -369,11 +217,11 @@ static void test_nonsense_is_refused(void **state)
 	bar[2].area[0] = (struct pci_proxy_area){ 0, 4096, f->memory_fd, 1 };
 	refused(f, -ENOTSUP);
 	f->params = good;
-	put32(f, MSIX + 4, 4096 | 1); /* the table, past BAR 1 */
+	proxy_put32(f, MSIX + 4, 4096 | 1); /* the table, past BAR 1 */
 	refused(f, -EINVAL);
-	put32(f, MSIX + 4, 5); /* in a BAR that is not there */
+	proxy_put32(f, MSIX + 4, 5); /* in a BAR that is not there */
 	refused(f, -EINVAL);
-	put32(f, MSIX + 4, 1);
+	proxy_put32(f, MSIX + 4, 1);
 	create(f);
 }
 
@@ -399,7 +247,8 @@ static void test_odd_sizes(void **state)
 	memmap_read_unlock();
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, proxy_setup, proxy_teardown)
 
 int main(void)
 {
