@@ -234,7 +234,7 @@ static int add_proxy(struct vfio_dev *d, struct error *err)
 			    "the vfio-user device at %s does not say what it "
 			    "is: %s",
 			    d->path, strerrordesc_np(-rc))
-		: pci_proxy_add(d->m->vm, &p, NULL, err);
+		: pci_proxy_add(d->m->vm, &p, err);
 	for (i = 0; i < nr; i++)
 		if (r[i].fd >= 0)
 			close(r[i].fd);

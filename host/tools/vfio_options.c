@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static bool is_wanted(const struct vfio_choice *c)
+bool vfio_is_wanted(const struct vfio_choice *c)
 {
 	return c->device.nr || c->user.nr || c->user_target.nr;
 }
@@ -15,7 +15,7 @@ int vfio_choose_backing(const struct vfio_choice *c, struct common_settings *s,
 {
 	struct memory_choice *m = &s->memory;
 
-	if (!is_wanted(c))
+	if (!vfio_is_wanted(c))
 		return 0;
 	if (!m->backing)
 		m->backing = "memfd";
@@ -73,7 +73,7 @@ int vfio_resolve(const struct vfio_choice *c, struct run_settings *run,
 		return error_set(err, -EINVAL,
 				 "--sabotage skip-dma-dirty needs a device "
 				 "that writes: --vfio-device or --vfio-user");
-	if (!is_wanted(c))
+	if (!vfio_is_wanted(c))
 		return 0;
 	rc = check(c, run, err);
 	if (rc)

@@ -4,6 +4,7 @@
 #define VMFERRY_TOOLS_VFIO_OPTIONS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "drive/run.h"
@@ -13,6 +14,9 @@
 struct vfio_choice {
 	struct option_list device, user, user_target;
 };
+
+/* Any device at all. */
+bool vfio_is_wanted(const struct vfio_choice *c);
 
 /* Rows of an option table; @at gives the offset of a field of the choice. */
 #define VFIO_OPTIONS(at)                                                          \

@@ -69,8 +69,8 @@ struct pci_proxy_params {
 };
 
 /**
- * pci_proxy_add() - give the machine the device.
- * @ret_device: the machine's; may be NULL.
+ * pci_proxy_create() - put the device onto a bus.
+ * @ret_device: gone by its ops->destroy().
  *
  * Asks the device for its configuration space, and tells it where its BARs are
  * and its vectors. No I/O BARs, no bridges; of more vectors than a device can
@@ -80,8 +80,11 @@ struct pci_proxy_params {
  * there is no room on the bus, or what the device or the kernel said; with a
  * sentence. Context: as vm_add_device().
  */
+int pci_proxy_create(struct pci_bus *bus, const struct pci_proxy_params *params,
+		     struct device **ret_device, struct error *err);
+/* The same for a machine, whose device it becomes. */
 int pci_proxy_add(struct vm *vm, const struct pci_proxy_params *params,
-		  struct device **ret_device, struct error *err);
+		  struct error *err);
 
 struct pci_proxy_state {
 	struct pci_state pci;

@@ -256,19 +256,17 @@ static int build(struct pci_proxy *p, const struct pci_proxy_params *params,
 	return rc;
 }
 
-static int place(struct vm *vm, struct pci_proxy *p)
+static int place(struct pci_bus *bus, struct pci_proxy *p)
 {
-	int rc = pci_attach(vm_pci(vm), &p->pci, PCI_DEVFN_ANY);
+	int rc = pci_attach(bus, &p->pci, PCI_DEVFN_ANY);
 
 	if (!rc)
 		rc = tell_bars(p);
-	if (!rc)
-		rc = tell_vectors(p);
-	return rc ? rc : vm_add_device(vm, &p->device);
+	return rc ? rc : tell_vectors(p);
 }
 
-int pci_proxy_add(struct vm *vm, const struct pci_proxy_params *params,
-		  struct device **ret_device, struct error *err)
+int pci_proxy_create(struct pci_bus *bus, const struct pci_proxy_params *params,
+		     struct device **ret_device, struct error *err)
 {
 	struct pci_proxy *p = calloc(1, sizeof(*p));
 	uint8_t config[PCI_CONFIG_BYTES];
@@ -286,14 +284,29 @@ int pci_proxy_add(struct vm *vm, const struct pci_proxy_params *params,
 	if (!rc)
 		rc = build(p, params, config);
 	if (!rc)
-		rc = place(vm, p);
+		rc = place(bus, p);
 	if (rc) {
 		destroy(&p->device);
 		return error_set(err, rc,
 				 "%s cannot be a device of the machine's: %s",
 				 params->name, strerrordesc_np(-rc));
 	}
-	if (ret_device)
-		*ret_device = &p->device;
+	*ret_device = &p->device;
 	return 0;
+}
+
+int pci_proxy_add(struct vm *vm, const struct pci_proxy_params *params,
+		  struct error *err)
+{
+	struct device *device;
+	int rc = pci_proxy_create(vm_pci(vm), params, &device, err);
+
+	if (rc)
+		return rc;
+	rc = vm_add_device(vm, device);
+	if (rc) {
+		device->ops->destroy(device);
+		error_set(err, rc, "the machine has too many devices");
+	}
+	return rc;
 }
