@@ -186,6 +186,8 @@ static int finish(struct settings *s, struct vfio_check_report *t, int rc,
 	vfio_check_end(t);
 	noise_end(&s->noise, &noise);
 	noise_to_result(&noise, t->result);
+	result_warn_null(t->result, "context.vmm", "no guest runs");
+	result_warn_null(t->result, "context.accelerator", "no guest runs");
 	if (s->json && result_write(t->result, s->json, err))
 		return tools_fail(NAME, EXIT_BROKEN, err);
 	return code;
