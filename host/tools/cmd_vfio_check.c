@@ -160,6 +160,22 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* /dev/vfio/N:NAME is one device of a group with several. */
+static void split_target(struct check_params *p, char *path, size_t bytes)
+{
+	char *colon;
+
+	if (strncmp(p->target, "/dev/vfio/", 10))
+		return;
+	snprintf(path, bytes, "%s", p->target);
+	p->target = path;
+	colon = strchr(path, ':');
+	if (!colon)
+		return;
+	*colon = 0;
+	p->sysfs_device = colon + 1;
+}
+
 static int exit_code(const struct vfio_check_report *t)
 {
 	if (t->nr == t->nr_by[CHECK_SKIPPED])
@@ -186,6 +202,8 @@ static int finish(struct settings *s, struct vfio_check_report *t, int rc,
 	vfio_check_end(t);
 	noise_end(&s->noise, &noise);
 	noise_to_result(&noise, t->result);
+	result_warn_null(t->result, "context.vmm", "no guest runs");
+	result_warn_null(t->result, "context.accelerator", "no guest runs");
 	if (s->json && result_write(t->result, s->json, err))
 		return tools_fail(NAME, EXIT_BROKEN, err);
 	return code;
@@ -200,7 +218,8 @@ static int run(struct settings *s, struct result *result)
 		.owner = s,
 		.checks = json_array(),
 	};
-	const struct check_params p = {
+	char path[4096];
+	struct check_params p = {
 		.target = s->target,
 		.destructive = s->yes,
 		.hang_risk = s->hang_risk,
@@ -214,6 +233,7 @@ static int run(struct settings *s, struct result *result)
 	struct error err = { "" };
 	int rc;
 
+	split_target(&p, path, sizeof(path));
 	noise_begin(&s->noise);
 	result_set_params(result, params_json(s));
 	rc = check_run(&p, &err);

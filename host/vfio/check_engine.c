@@ -85,18 +85,22 @@ static bool set_epoch(struct check_run *r)
 	return true;
 }
 
-bool check_engine_init(struct check_run *r, bool by_messages, uint32_t flags)
+bool check_engine_map(struct check_run *r, bool by_messages, uint32_t flags)
 {
-	const uint16_t command = PCI_COMMAND_MEMORY_AND_MASTER;
-
 	r->dma_writes = r->dma_reads = 0;
 	return make_memory(r) &&
 	       check_ok(r,
 			r->port->map(r, ENGINE_BASE, ENGINE_BYTES, flags,
 				     by_messages ? -1 : r->memory.fd,
 				     r->memory.hva),
-			"DMA_MAP") &&
-	       set_epoch(r) &&
+			"DMA_MAP");
+}
+
+bool check_engine_init(struct check_run *r, bool by_messages, uint32_t flags)
+{
+	const uint16_t command = PCI_COMMAND_MEMORY_AND_MASTER;
+
+	return check_engine_map(r, by_messages, flags) && set_epoch(r) &&
 	       check_engine_set(r, ENGINE_REG(counter_gpa), 8,
 				ENGINE_COUNTER) &&
 	       check_engine_set(r, ENGINE_REG(rate_bytes_per_s), 8,

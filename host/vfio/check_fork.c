@@ -38,10 +38,11 @@ static void child(struct check_run *r, const struct check_case *c,
 	_exit(write(fd, &o, sizeof(o)) == sizeof(o) ? 0 : 1);
 }
 
-/* Preparing, the check, and bringing the device back: each has its time. */
+/* Preparing, the check, and bringing the device back, twice: each has its time.
+ */
 static int wait_ms(const struct check_run *r)
 {
-	uint64_t ms = 3 * r->params->timeout_ms + 1000;
+	uint64_t ms = 4 * r->params->timeout_ms + 1000;
 
 	return ms > 1u << 30 ? 1 << 30 : (int)ms;
 }

@@ -224,8 +224,10 @@ int check_user_call(struct check_run *r, uint16_t command, const void *head,
 #define ENGINE_COUNTER (ENGINE_BASE + ENGINE_NR_PAGES * 4096ull)
 #define ENGINE_BYTES ((ENGINE_NR_PAGES + 1) * 4096ull)
 
-/* Memory, filled; mapped (by messages: without descriptor); all registers set.
- * check_engine_exit() always. */
+/* Memory, filled and mapped (by messages: without descriptor), on any device.
+ * check_engine_exit() is the runner's. */
+bool check_engine_map(struct check_run *r, bool by_messages, uint32_t flags);
+/* And all registers set, but for RUN. */
 bool check_engine_init(struct check_run *r, bool by_messages, uint32_t flags);
 void check_engine_exit(struct check_run *r);
 bool check_engine_control(struct check_run *r, uint32_t control);

@@ -96,29 +96,36 @@ static bool prepare(struct check_run *r, bool destructive)
 			  "%s, while it was brought to RUNNING", r->broken);
 }
 
-/* Brings the device back for the next one: one that cannot be had any more is
- * this check's finding. */
-static void bring_back(struct check_run *r, const char *name)
+static bool try_bring_back(struct check_run *r)
 {
-	struct check_run was = *r;
+	bool there;
 
 	r->decided = false;
-	if (prepare(r, r->params->destructive)) {
-		r->port->close(r);
-		r->result = was.result;
-		memcpy(r->text, was.text, sizeof(r->text));
-		return;
-	}
-	r->gone = name;
+	there = prepare(r, r->params->destructive);
 	r->port->close(r);
-	if (was.result == CHECK_FAILED) {
-		r->result = was.result;
-		memcpy(r->text, was.text, sizeof(r->text));
-		return;
+	return there;
+}
+
+/*
+ * Brings the device back for the next one. One that cannot be had any more is
+ * this check's finding; away it is if a second try fails, too.
+ */
+static void bring_back(struct check_run *r, const char *name)
+{
+	enum check_result result = r->result;
+	char text[sizeof(r->text)];
+	bool there;
+
+	memcpy(text, r->text, sizeof(text));
+	there = try_bring_back(r);
+	if (!there && result != CHECK_FAILED) {
+		result = CHECK_FAILED;
+		snprintf(text, sizeof(text), "afterwards: %.480s", r->text);
 	}
-	snprintf(was.text, sizeof(was.text), "afterwards: %.480s", r->text);
-	memcpy(r->text, was.text, sizeof(r->text));
-	r->result = CHECK_FAILED;
+	if (!there && !try_bring_back(r))
+		r->gone = name;
+	r->result = result;
+	memcpy(r->text, text, sizeof(r->text));
 }
 
 static bool needs_running(const struct check_case *c)
@@ -132,9 +139,9 @@ static void run_case(struct check_run *r, const struct check_case *c)
 
 	if (own)
 		new_deadline(r);
-	else if (!prepare(r, c->info.needs & CHECK_DESTRUCTIVE))
-		r->gone = c->info.name;
-	if (!r->gone && r->stuck && needs_running(c))
+	else
+		prepare(r, c->info.needs & CHECK_DESTRUCTIVE);
+	if (r->stuck && needs_running(c))
 		check_skip(r, "the device cannot be brought to RUNNING");
 	if (!r->decided)
 		c->run(r, c);
@@ -143,10 +150,10 @@ static void run_case(struct check_run *r, const struct check_case *c)
 		r->port->close(r);
 	if (r->broken[0])
 		check_fail(r, "%s", r->broken);
-	if (r->result == CHECK_FAILED && c->info.severity == CHECK_DIFFERS)
+	if (r->result == CHECK_FAILED && !r->broken[0] &&
+	    c->info.severity == CHECK_DIFFERS)
 		r->result = CHECK_DIFFERED;
-	if (!r->gone)
-		bring_back(r, c->info.name);
+	bring_back(r, c->info.name);
 }
 
 static void run_one(struct check_run *r, const struct check_case *c)
