@@ -44,8 +44,9 @@ enum check_needs {
 	/* Makes its connections itself. */
 	CHECK_OWN_WIRE = 1024,
 	CHECK_NEEDS_MIGRATION = 2048,
+	CHECK_NEEDS_KERNEL = 4096,
 };
-#define CHECK_NR_NEEDS 12u
+#define CHECK_NR_NEEDS 13u
 
 struct check_info {
 	const char *name; /* "arcs.STOP-RUNNING" */

@@ -80,8 +80,13 @@ bool check_recover(struct check_run *r)
 		r->port->reset(r);
 		return !r->broken[0];
 	}
-	/* Some refuse a reset while they are stopped, others want it first. */
-	r->port->set_state(r, MIG_STATE_RUNNING);
+	/*
+	 * Deployed servers refuse a reset while they are stopped; a driver that
+	 * was left in RESUMING may follow a pointer that is gone (mtty of Linux
+	 * 6.12) unless it is reset first.
+	 */
+	if (r->device.user)
+		r->port->set_state(r, MIG_STATE_RUNNING);
 	r->port->reset(r);
 	return !r->broken[0] && to_running(r);
 }

@@ -62,11 +62,17 @@ static void take(struct check_run *r, const char *name, pid_t pid, int fd)
 {
 	struct outcome o;
 	ssize_t n = read(fd, &o, sizeof(o));
+	int status = 0;
 
-	waitpid(pid, NULL, 0);
+	waitpid(pid, &status, 0);
 	if (n != sizeof(o)) {
-		check_fail(r, "the check ended without a result");
+		check_fail(r,
+			   "its process was ended by signal %d: the kernel's "
+			   "log says why",
+			   WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 		r->result = CHECK_FAILED;
+		/* With what it held: nobody gets through any more. */
+		r->gone = name;
 		return;
 	}
 	r->result = o.result;

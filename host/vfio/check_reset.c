@@ -75,6 +75,31 @@ static void run_ends_stream(struct check_run *r, const struct check_case *c)
 	check_that(r, rc || !got, "data is read after the reset");
 }
 
+/* Closed where it was, and opened: it runs, or says that it does not. */
+static void run_reopen(struct check_run *r, const struct check_case *c)
+{
+	uint32_t state;
+	int rc;
+
+	for (state = 1; state < MIG_NR_STATES; state++) {
+		if (!check_state_exists(r, state))
+			continue;
+		if (!check_enter(r, state))
+			return;
+		r->port->close(r);
+		rc = r->port->open(r);
+		if (!check_that(r, !rc, "closed in %s, it cannot be opened",
+				check_mig_state_name(state)))
+			return;
+		/* Whatever it says: a reset is what helps. */
+		r->port->set_state(r, MIG_STATE_RUNNING);
+		if (!check_that(r, check_recover(r),
+				"closed in %s, it does not come to RUNNING",
+				check_mig_state_name(state)))
+			return;
+	}
+}
+
 #define RULE                                                                   \
 	"linux/vfio.h, vfio-user: RESET returns the device to RUNNING from "   \
 	"every state, and aborts what was going on"
@@ -97,6 +122,13 @@ const struct check_case check_reset_cases[] = {
 		   CHECK_DESTRUCTIVE | CHECK_NEEDS_ENGINE, run_forgets),
 	CHECK_CASE("reset.ends-stream", RULE, CHECK_MUST, NEEDS,
 		   run_ends_stream),
+	CHECK_CASE("reset.reopen",
+		   "a device that was closed in any state can be opened and "
+		   "used (mtty of Linux 6.12 follows a null pointer: the "
+		   "machine has to be reset)",
+		   CHECK_MUST,
+		   NEEDS | CHECK_NEEDS_KERNEL | CHECK_MAY_HANG_KERNEL,
+		   run_reopen),
 };
 const size_t check_reset_nr =
 	sizeof(check_reset_cases) / sizeof(check_reset_cases[0]);

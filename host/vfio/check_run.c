@@ -27,13 +27,14 @@ static const struct {
 		       "--hang-risk" },
 	{ "own-connection", "" },
 	{ "migration", "the device has no migration" },
+	{ "kernel", "not a device of the kernel's" },
 };
 
 static unsigned int have(const struct check_run *r)
 {
 	const struct check_device *d = &r->device;
 
-	return (d->user ? CHECK_NEEDS_USER : 0) |
+	return (d->user ? CHECK_NEEDS_USER : CHECK_NEEDS_KERNEL) |
 	       (d->flags & MIG_FLAG_P2P ? CHECK_NEEDS_P2P : 0) |
 	       (d->flags & MIG_FLAG_PRE_COPY ? CHECK_NEEDS_PRECOPY : 0) |
 	       (d->logging ? CHECK_NEEDS_LOGGING : 0) |
@@ -146,6 +147,10 @@ static void run_case(struct check_run *r, const struct check_case *c)
 	if (!r->decided)
 		c->run(r, c);
 	check_engine_exit(r);
+	/* A driver is not left in the middle of things. */
+	if (!own && !r->device.user && !r->broken[0] &&
+	    r->params->destructive && r->device.migration)
+		check_recover(r);
 	if (!own)
 		r->port->close(r);
 	if (r->broken[0])
