@@ -2,6 +2,7 @@
 /* Runs the probes. Sorting and, for ring 3, timing run in ring 3. */
 #include "hv/cycles.h"
 
+#include "hv/l2.h"
 #include "hv/nested.h"
 #include "hv/probe.h"
 #include "kern/console.h"
@@ -169,7 +170,7 @@ static void tell(const char *name, const struct probe *p, uint32_t ring,
 		      "p99=%u max=%u empty=%u gpa=%lu l1_exits=%lu",
 		      name, ring, run.rounds, s[0].min, s[0].p50, s[0].p90,
 		      s[0].p99, s[0].max, p->rings & PROBE_LATE ? 0 : s[1].p50,
-		      (uint64_t)run.ticks, l2 ? l2->exits() : 0);
+		      (uint64_t)run.ticks, l2 ? l2_exits() : 0);
 }
 
 static void skip(const char *name, uint32_t ring, const char *why)

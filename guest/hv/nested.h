@@ -10,6 +10,7 @@
 #ifndef VMFERRY_GUEST_NESTED_H
 #define VMFERRY_GUEST_NESTED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What is switched on; the flags are the backend's own. */
@@ -21,22 +22,28 @@ struct nested_variant {
 struct nested_backend {
 	const char *name; /* "vmx", "svm" */
 	const struct nested_variant *variants; /* the first is the plain one */
-	/* Why there is none here; NULL = there is. */
+	/* Why there is none here; NULL = there is. @absent: that is another
+	 * kind of CPU. */
 	const char *(*missing)(void);
+	const char *absent;
 	const char *(*flags_missing)(uint32_t flags);
 	/* NULL, or what went wrong; then everything is as before. */
 	const char *(*start)(uint32_t flags);
-	/* Between them: does what is switched on have its effect? NULL = yes,
-	 * by something that only it can do. */
+	/* Between them: does what the backend alone has have its effect?
+	 * NULL = yes, by something that only it can do. l2_prove() has the
+	 * rest. */
 	const char *(*prove)(void);
 	/* @fn in L2. NULL, or what went wrong; @ret may be NULL. */
 	const char *(*call)(uint64_t (*fn)(void *arg), void *arg,
 			    uint64_t *ret);
-	/* Of the last call: exits to L1, without interrupts, which are L1's
-	 * own affair; and a number that goes with what went wrong. */
-	uint64_t (*exits)(void);
-	uint64_t (*detail)(void);
 	void (*stop)(void);
+	/* In the MSR bitmap: reads of KERNEL_GS_BASE come to L1. */
+	uint8_t *read_gs;
+	uint8_t read_gs_mask;
+	/* Without one, RDMSR exits to L1. */
+	bool exits_without_bitmap;
+	/* L1 has changed the bitmap. */
+	void (*mark_bitmap)(void);
 };
 
 /* The one that this CPU has; NULL, and @ret_why says why. */
@@ -50,6 +57,6 @@ nested_variant(const struct nested_backend *backend, const char *name);
 void nested_list(void);
 void nested_prove(const char *name);
 
-extern const struct nested_backend nested_vmx;
+extern const struct nested_backend nested_vmx, nested_svm;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Probes of instructions: what does one cost that may exit? */
+#include "hv/l2.h"
 #include "hv/probe.h"
 
 #define MSR_APIC_BASE 0x1bu
@@ -94,6 +95,12 @@ static void op_write_cr8(void)
 	write_cr8(0);
 }
 
+/* In L2 only: there somebody is known to take it. */
+static void op_flush(void)
+{
+	l2_flush();
+}
+
 /* The first one is what the others are compared with. */
 const struct probe probes_cpu[] = {
 	{ "empty", PROBE_BOTH | PROBE_L2, .op = op_empty },
@@ -108,6 +115,7 @@ const struct probe probes_cpu[] = {
 	{ "wrmsr_trapped", PROBE_RING0, missing_pat, .op = op_write_pat },
 	{ "cr8_read", PROBE_RING0, .op = op_read_cr8 },
 	{ "cr8_write", PROBE_RING0, .op = op_write_cr8 },
+	{ "l2_flush", PROBE_RING0 | PROBE_HIDDEN | PROBE_L2, .op = op_flush },
 	{ "stuck", PROBE_RING0 | PROBE_HIDDEN, .op = op_stuck },
 	{ .name = NULL },
 };

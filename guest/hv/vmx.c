@@ -6,6 +6,7 @@
  */
 #include "hv/vmx.h"
 
+#include "hv/nested.h"
 #include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/desc.h"
@@ -38,23 +39,14 @@
 #define EPT_CAP_WRITE_BACK (1ull << 14)
 #define EPT_CAP_2M (1ull << 16)
 #define EPT_CAP_1G (1ull << 17)
-#define EPT_RWX 7ull
 #define EPT_WRITE_BACK (6ull << 3)
-#define EPT_LARGE (1ull << 7)
-
-#define ENTRIES 512u
-#define LOW_GIB 4u
 
 #define PAGE __attribute__((section(".bss.page"), aligned(4096)))
-static uint64_t ept_pml4[ENTRIES] PAGE;
-static uint64_t ept_pdpt[ENTRIES] PAGE;
-static uint64_t ept_pd[LOW_GIB * ENTRIES] PAGE;
 static uint8_t vmxon_page[4096] PAGE;
 static uint8_t vmcs_page[2][4096] PAGE;
 static uint8_t evmcs_page[2][4096] PAGE;
 uint8_t vmx_msr_bitmap[4096] PAGE;
 
-struct vmx_run vmx_run;
 union evmcs *vmx_e;
 
 static struct vmx_caps caps;
@@ -94,7 +86,7 @@ const char *vmx_missing(void)
 	uint64_t feature;
 
 	if (!(cpuid(1, 0).ecx & ECX1_VMX))
-		return "the CPU has no VMX";
+		return nested_vmx.absent;
 	if (msr_read_safe(MSR_FEATURE_CONTROL, &feature))
 		return "IA32_FEATURE_CONTROL faults";
 	if (feature & FEATURE_LOCKED && !(feature & FEATURE_VMX_OUTSIDE_SMX))
@@ -111,7 +103,7 @@ const char *vmx_flags_missing(uint32_t flags)
 {
 	const char *why = vmx_missing();
 
-	if (!why && flags & VMX_MSR_BITMAP &&
+	if (!why && flags & L2_MSR_BITMAP &&
 	    !(caps.proc >> 32 & PROC_MSR_BITMAP))
 		why = "VMX has no MSR bitmap";
 	if (!why && flags & VMX_EVMCS)
@@ -119,33 +111,18 @@ const char *vmx_flags_missing(uint32_t flags)
 	return why;
 }
 
-/* The first 512 GiB, or 4 with 2 MiB pages. */
-static void map_identity(void)
-{
-	bool large = caps.ept & EPT_CAP_1G;
-	uint64_t i;
-
-	ept_pml4[0] = (uint64_t)ept_pdpt | EPT_RWX;
-	for (i = 0; i < (large ? ENTRIES : LOW_GIB); i++)
-		ept_pdpt[i] =
-			large ? i << 30 | EPT_RWX | EPT_WRITE_BACK | EPT_LARGE
-			      : (uint64_t)&ept_pd[i * ENTRIES] | EPT_RWX;
-	for (i = 0; !large && i < LOW_GIB * ENTRIES; i++)
-		ept_pd[i] = i << 21 | EPT_RWX | EPT_WRITE_BACK | EPT_LARGE;
-}
-
 void vmx_set(uint32_t encoding, uint64_t value)
 {
-	if (vmx_run.flags & VMX_EVMCS)
+	if (l2_run.flags & VMX_EVMCS)
 		evmcs_write(vmx_e, encoding, value);
-	else if (!vmwrite(encoding, value) && !vmx_run.failure)
-		vmx_run.failure = "a VMWRITE failed";
+	else if (!vmwrite(encoding, value) && !l2_run.failure)
+		l2_run.failure = "a VMWRITE failed";
 }
 
 uint64_t vmx_get(uint32_t encoding)
 {
-	return vmx_run.flags & VMX_EVMCS ? evmcs_read(vmx_e, encoding)
-					 : vmread(encoding);
+	return l2_run.flags & VMX_EVMCS ? evmcs_read(vmx_e, encoding)
+					: vmread(encoding);
 }
 
 /* CR0 and CR4 as VMX operation wants them. Source: Intel SDM 3D, A.7, A.8. */
@@ -182,15 +159,15 @@ static const char *load(uint32_t which, bool fresh)
 	uint64_t gpa = (uint64_t)vmcs_page[which];
 
 	own.which = which;
-	if (vmx_run.flags & VMX_EVMCS) {
+	if (l2_run.flags & VMX_EVMCS) {
 		vmx_e = (union evmcs *)evmcs_page[which];
 		if (fresh)
 			memset(vmx_e, 0, sizeof(*vmx_e));
 		vmx_e->revision_id = EVMCS_REVISION;
-		evmcs_activate(vmx_e, vmx_run.flags);
+		evmcs_activate(vmx_e, l2_run.flags);
 		/* A gpa that is new makes all fields be read, and wants no
 		 * VMRESUME: both are taken at any time. */
-		vmx_run.launched = 0;
+		l2_run.entry = 0;
 		return NULL;
 	}
 	if (fresh && !vmclear(gpa))
@@ -199,7 +176,7 @@ static const char *load(uint32_t which, bool fresh)
 		return "VMPTRLD failed";
 	if (fresh)
 		own.launched[which] = 0;
-	vmx_run.launched = own.launched[which];
+	l2_run.entry = own.launched[which];
 	return NULL;
 }
 
@@ -209,14 +186,15 @@ static const char *prepare(uint32_t which)
 
 	if (why)
 		return why;
-	vmx_describe(&caps, (uint64_t)ept_pml4, 1 + which);
-	return vmx_run.failure;
+	vmx_describe(&caps, l2_map(caps.ept & EPT_CAP_1G, EPT_WRITE_BACK),
+		     1 + which);
+	return l2_run.failure;
 }
 
 /* No VMCS is in use any more. */
 static void let_go(void)
 {
-	if (vmx_run.flags & VMX_EVMCS)
+	if (l2_run.flags & VMX_EVMCS)
 		evmcs_leave(vmx_e);
 	else
 		vmclear((uint64_t)vmcs_page[own.which]);
@@ -226,10 +204,10 @@ static const char *prepare_all(uint32_t flags)
 {
 	const char *why = NULL;
 
-	memset(&vmx_run, 0, sizeof(vmx_run));
+	memset(&l2_run, 0, sizeof(l2_run));
 	memset(vmx_msr_bitmap, 0, sizeof(vmx_msr_bitmap));
-	vmx_run.flags = flags;
-	if (flags & VMX_TWO)
+	l2_run.flags = flags;
+	if (flags & L2_TWO)
 		why = prepare(1);
 	return why ? why : prepare(0);
 }
@@ -247,7 +225,6 @@ const char *vmx_start(uint32_t flags)
 
 	if (why)
 		return why;
-	map_identity();
 	for (i = 0; i < 2; i++)
 		*(uint32_t *)vmcs_page[i] = (uint32_t)caps.basic & INT32_MAX;
 	why = enter_operation();
@@ -262,7 +239,7 @@ const char *vmx_bare(void)
 {
 	const char *why = vmx_missing();
 
-	memset(&vmx_run, 0, sizeof(vmx_run));
+	memset(&l2_run, 0, sizeof(l2_run));
 	return why ? why : enter_operation();
 }
 
@@ -282,33 +259,20 @@ const char *vmx_call(uint64_t (*fn)(void *arg), void *arg, uint64_t *ret)
 	struct cpu *cpu = this_cpu();
 	const char *why = NULL;
 
-	if (vmx_run.flags & VMX_TWO)
+	if (l2_run.flags & L2_TWO)
 		why = load(!own.which, false);
 	if (why)
 		return why;
-	vmx_run.failure = NULL;
-	vmx_run.exits = vmx_run.interrupts = 0;
-	vmx_run.rdi = (uint64_t)fn;
-	vmx_run.rsi = (uint64_t)arg;
-	vmx_set(VMCS_guest_rip, (uint64_t)vmx_l2);
-	vmx_set(VMCS_guest_rsp, cpu->user_stack);
+	l2_begin(fn, arg);
+	vmx_set(VMCS_guest_rip, (uint64_t)l2_main);
+	vmx_set(VMCS_guest_rsp, cpu->user_stack - 8);
 	vmx_set(VMCS_guest_rflags, 2);
 	vmx_set(VMCS_guest_interruptibility, 0);
-	vmx_loop(&vmx_run);
-	own.launched[own.which] = vmx_run.launched;
+	vmx_loop(&l2_run);
+	own.launched[own.which] = l2_run.entry;
 	/* An exit leaves the TSS a limit without the I/O bitmap. */
 	desc_load(cpu);
 	if (ret)
-		*ret = vmx_run.rdx;
-	return vmx_run.failure;
-}
-
-/* Source: Intel SDM 3C, 25.6.9: reads of low MSRs, then of high ones. */
-void vmx_intercept_read(uint32_t msr, bool on)
-{
-	uint32_t high = msr >= 0xc0000000u, bit = msr & 0x1fff;
-	uint8_t mask = (uint8_t)(1u << bit % 8);
-	uint8_t *at = &vmx_msr_bitmap[high * 1024u + bit / 8];
-
-	*at = on ? *at | mask : *at & (uint8_t)~mask;
+		*ret = l2_run.rdx;
+	return l2_run.failure;
 }

@@ -1,9 +1,9 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Into L2 and out of it. C calls vmx_loop(rdi = struct vmx_run) in ring 0, 64-bit
+; Into L2 and out of it. C calls vmx_loop(rdi = struct l2_run) in ring 0, 64-bit
 ; mode, interrupts off, a VMCS in use; it returns when vmx_handle() says so or
 ; the processor refuses to enter. vmx_exit is the host RIP: all registers but
-; rsp are L2's, RFLAGS is 2. The order of the registers is struct vmx_run's.
+; rsp are L2's, RFLAGS is 2. The order of the registers is struct l2_run's.
 ; Source: Intel SDM 3C, 27.5 and 28.5.
 
 extern vmx_host_stack, vmx_handle, vmx_refused
@@ -16,8 +16,7 @@ AT_RBP		equ 4 * 8
 AT_RSI		equ 5 * 8
 AT_RDI		equ 6 * 8
 AT_R8		equ 7 * 8
-LAUNCHED	equ 15 * 8
-CALL_DONE	equ 0xfeed
+ENTRY		equ 15 * 8
 
 section .text progbits alloc exec nowrite align=16
 bits 64
@@ -35,7 +34,7 @@ vmx_loop:
 	call	vmx_host_stack		; (run, rsp): where exits come back to
 enter_l2:
 	mov	rdi, [rsp]
-	cmp	qword [rdi + LAUNCHED], 0
+	cmp	qword [rdi + ENTRY], 0
 	mov	rax, [rdi + AT_RAX]
 	mov	rcx, [rdi + AT_RCX]
 	mov	rdx, [rdi + AT_RDX]
@@ -75,7 +74,7 @@ vmx_exit:
 %endrep
 	pop	rax
 	mov	[rdi + AT_RDI], rax
-	mov	qword [rdi + LAUNCHED], 1
+	mov	qword [rdi + ENTRY], 1
 	call	vmx_handle		; (run): true = enter again
 	test	al, al
 	jnz	enter_l2
@@ -88,16 +87,5 @@ leave_l2:
 	pop	rbp
 	pop	rbx
 	ret
-
-; L2's first instruction: rdi = function, rsi = its argument, rsp aligned.
-global vmx_l2
-vmx_l2:
-	mov	rax, rdi
-	mov	rdi, rsi
-	call	rax
-	mov	rdx, rax
-	mov	ecx, CALL_DONE
-	vmcall
-	ud2
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -6,80 +6,40 @@
  */
 #include "hv/vmx.h"
 
-#include "lib/string.h"
+#include "hyperv.h"
 #include "x86/cpu.h"
 #include "x86/insn_vmx.h"
 
-#define LEAF_HYPERVISOR 0x40000000u
-#define LEAF_INTERFACE 0x40000001u
-#define LEAF_RECOMMENDED 0x40000004u
-#define LEAF_NESTED 0x4000000au
-#define HYPERV_SIGNATURE 0x31237648u /* "Hv#1" */
-#define RECOMMENDS_EVMCS (1u << 14)
-#define NESTED_DIRECT_FLUSH (1u << 17)
-#define NESTED_MSR_BITMAP (1u << 19)
-
-#define MSR_GUEST_OS_ID 0x40000000u
-#define MSR_VP_INDEX 0x40000002u
-#define MSR_VP_ASSIST 0x40000073u
-#define ASSIST_ON 1u
-/* An open source OS of no vendor: only that it is not 0 matters. */
-#define OS_ID 0x8200000000000000ull
-
-/* VP assist page. */
-#define ASSIST_NESTED_CONTROL 32u
-#define DIRECT_HYPERCALL 1u
-#define ASSIST_ENLIGHTEN 40u
-#define ASSIST_CURRENT 48u
-
-#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
-static uint8_t assist[4096] PAGE;
-/* All that L2 and the hypervisor below share: locks of the TLB, none. */
-static uint8_t partition[4096] PAGE;
-
 const char *evmcs_missing(uint32_t flags)
 {
-	uint32_t nested;
+	const char *why = l2_hyperv_missing(flags);
+	uint32_t versions = cpuid(HV_LEAF_NESTED, 0).eax & HV_NESTED_EVMCS;
 
-	if (cpuid(LEAF_INTERFACE, 0).eax != HYPERV_SIGNATURE ||
-	    cpuid(LEAF_HYPERVISOR, 0).eax < LEAF_NESTED)
-		return "no Hyper-V interface with nested features";
-	if (!(cpuid(LEAF_RECOMMENDED, 0).eax & RECOMMENDS_EVMCS))
+	if (why)
+		return why;
+	if (!(cpuid(HV_LEAF_ADVICE, 0).eax & HV_ADVISES_EVMCS))
 		return "no enlightened VMCS is offered";
-	nested = cpuid(LEAF_NESTED, 0).eax;
-	if ((nested & 0xff) > EVMCS_REVISION ||
-	    (nested >> 8 & 0xff) < EVMCS_REVISION)
+	if ((versions & 0xff) > EVMCS_REVISION ||
+	    versions >> 8 < EVMCS_REVISION)
 		return "no enlightened VMCS of version 1";
-	if (flags & VMX_EVMCS_BITMAP && !(nested & NESTED_MSR_BITMAP))
-		return "no enlightened MSR bitmap is offered";
-	if (flags & VMX_DIRECT_FLUSH && !(nested & NESTED_DIRECT_FLUSH))
-		return "no direct flush is offered";
 	return NULL;
 }
 
 static void set_enlightenments(union evmcs *e, uint32_t flags)
 {
 	evmcs_set_enlightenments(
-		e, (flags & VMX_EVMCS_BITMAP ? EVMCS_MSR_BITMAP : 0) |
-			   (flags & VMX_DIRECT_FLUSH ? EVMCS_NESTED_FLUSH : 0));
-	if (!(flags & VMX_DIRECT_FLUSH))
+		e, (flags & L2_HV_BITMAP ? EVMCS_MSR_BITMAP : 0) |
+			   (flags & L2_HV_FLUSH ? EVMCS_NESTED_FLUSH : 0));
+	if (!(flags & L2_HV_FLUSH))
 		return;
-	evmcs_set_partition_assist(e, (uint64_t)partition);
+	evmcs_set_partition_assist(e, (uint64_t)l2_partition);
 	evmcs_set_vm_id(e, 1);
-	evmcs_set_vp_id(e, (uint32_t)rdmsr(MSR_VP_INDEX));
+	evmcs_set_vp_id(e, (uint32_t)rdmsr(HV_MSR_VP_INDEX));
 }
 
 void evmcs_activate(union evmcs *e, uint32_t flags)
 {
-	uint32_t control = flags & VMX_DIRECT_FLUSH ? DIRECT_HYPERCALL : 0;
-	uint64_t gpa = (uint64_t)e;
-
-	memcpy(assist + ASSIST_NESTED_CONTROL, &control, sizeof(control));
-	memcpy(assist + ASSIST_CURRENT, &gpa, sizeof(gpa));
-	assist[ASSIST_ENLIGHTEN] = 1;
-	if (!rdmsr(MSR_GUEST_OS_ID))
-		wrmsr(MSR_GUEST_OS_ID, OS_ID);
-	wrmsr(MSR_VP_ASSIST, (uint64_t)assist | ASSIST_ON);
+	l2_hyperv_open(flags, (uint64_t)e);
 	set_enlightenments(e, flags);
 }
 
@@ -89,10 +49,6 @@ void evmcs_activate(union evmcs *e, uint32_t flags)
  */
 void evmcs_leave(union evmcs *e)
 {
-	uint64_t none = 0;
-
 	vmclear((uint64_t)e);
-	assist[ASSIST_ENLIGHTEN] = 0;
-	memcpy(assist + ASSIST_CURRENT, &none, sizeof(none));
-	wrmsr(MSR_VP_ASSIST, 0);
+	l2_hyperv_close();
 }

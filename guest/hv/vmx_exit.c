@@ -5,13 +5,8 @@
  */
 #include "hv/vmx.h"
 
-#include <stddef.h>
-
 #include "x86/cpu.h"
 #include "x86/insn_vmx.h"
-
-_Static_assert(offsetof(struct vmx_run, r8) == 7 * 8, "vmx_entry.asm");
-_Static_assert(offsetof(struct vmx_run, launched) == 15 * 8, "vmx_entry.asm");
 
 /* An exit that is no exit: the entry failed. Source: Intel SDM 3C, 27.8. */
 #define REASON_ENTRY_FAILED (1u << 31)
@@ -27,7 +22,7 @@ _Static_assert(offsetof(struct vmx_run, launched) == 15 * 8, "vmx_entry.asm");
 	} while (0)
 
 static inline __attribute__((always_inline)) void
-read_exit(struct vmx_run *run, const bool enlightened)
+read_exit(struct l2_run *run, const bool enlightened)
 {
 	uint64_t *last = run->last;
 
@@ -47,7 +42,7 @@ read_exit(struct vmx_run *run, const bool enlightened)
 
 /* @skip: past the instruction, whose shadow of STI or MOV SS it ends. */
 static inline __attribute__((always_inline)) void
-write_entry(const struct vmx_run *run, uint64_t skip, uint64_t rflags,
+write_entry(const struct l2_run *run, uint64_t skip, uint64_t rflags,
 	    const bool enlightened)
 {
 	SET(guest_rip, run->last[6] + skip);
@@ -59,62 +54,13 @@ write_entry(const struct vmx_run *run, uint64_t skip, uint64_t rflags,
 	/* Source: TLFS, "Clean fields": only bits that are clear count. */
 	if (run->flags & VMX_CLEAN_NEVER)
 		vmx_e->clean_fields = 0;
-	if (run->flags & VMX_CLEAN_FORGET)
+	if (run->flags & L2_IGNORED)
 		vmx_e->clean_fields |= EVMCS_CLEAN_GUEST_BASIC;
 }
 
-static void answer_rdmsr(struct vmx_run *run)
-{
-	uint64_t value = rdmsr((uint32_t)run->rcx);
-
-	run->rax = (uint32_t)value;
-	run->rdx = value >> 32;
-}
-
-static bool stop(struct vmx_run *run, const char *failure, uint64_t detail)
-{
-	run->failure = failure;
-	run->detail = detail;
-	return false;
-}
-
-/* What L2 wanted. Return: false = no entry any more. */
-static bool answer(struct vmx_run *run)
-{
-	uint64_t reason = run->last[0];
-
-	switch (reason) {
-	case VMX_CPUID:
-		run->rax = run->rcx = run->rdx = 0;
-		run->rbx = VMX_CPUID_MARK;
-		return true;
-	case VMX_RDMSR:
-		answer_rdmsr(run);
-		return true;
-	case VMX_WRMSR:
-		wrmsr((uint32_t)run->rcx,
-		      (run->rax & UINT32_MAX) | run->rdx << 32);
-		return true;
-	case VMX_VMCALL:
-		if (run->rcx == VMX_CALL_DONE)
-			return false;
-		run->rax = 0;
-		return true;
-	case VMX_HLT:
-		halt_for_interrupt();
-		return true;
-	default:
-		return stop(run,
-			    reason & REASON_ENTRY_FAILED
-				    ? "the processor found L2's state illegal"
-				    : "an exit that L1 did not ask for",
-			    reason);
-	}
-}
-
 /* Return: true = enter L2 again. */
-bool vmx_handle(struct vmx_run *run);
-bool vmx_handle(struct vmx_run *run)
+bool vmx_handle(struct l2_run *run);
+bool vmx_handle(struct l2_run *run)
 {
 	uint64_t rflags, skip = 0;
 
@@ -123,15 +69,13 @@ bool vmx_handle(struct vmx_run *run)
 	else
 		read_exit(run, false);
 	rflags = run->last[8];
-	if (run->last[0] == VMX_EXTERNAL_INTERRUPT) {
-		run->interrupts++;
-		let_interrupts_in();
-	} else {
-		if (!answer(run))
-			return false;
+	if (run->last[0] & REASON_ENTRY_FAILED)
+		return l2_stop(run, "the processor found L2's state illegal",
+			       run->last[0]);
+	if (!l2_answer(run, run->last[0]))
+		return false;
+	if (run->last[0] != L2_INTERRUPT)
 		skip = run->last[2];
-	}
-	run->exits++;
 	if (run->set_id)
 		rflags |= RFLAGS_ID;
 	if (run->flags & VMX_EVMCS)
@@ -142,17 +86,17 @@ bool vmx_handle(struct vmx_run *run)
 }
 
 /* VMLAUNCH or VMRESUME did nothing. Source: Intel SDM 3C, 31.4. */
-void vmx_refused(struct vmx_run *run);
-void vmx_refused(struct vmx_run *run)
+void vmx_refused(struct l2_run *run);
+void vmx_refused(struct l2_run *run)
 {
-	stop(run, "the processor refused the entry",
-	     run->flags & VMX_EVMCS ? vmx_e->instruction_error
-				    : vmread(VMCS_instruction_error));
+	l2_stop(run, "the processor refused the entry",
+		run->flags & VMX_EVMCS ? vmx_e->instruction_error
+				       : vmread(VMCS_instruction_error));
 }
 
 /* Once a call, not once an entry: the loop always has the same stack. */
-void vmx_host_stack(struct vmx_run *run, uint64_t rsp);
-void vmx_host_stack(struct vmx_run *run, uint64_t rsp)
+void vmx_host_stack(struct l2_run *run, uint64_t rsp);
+void vmx_host_stack(struct l2_run *run, uint64_t rsp)
 {
 	(void)run;
 	vmx_set(VMCS_host_rsp, rsp);

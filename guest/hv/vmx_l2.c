@@ -25,28 +25,28 @@ static void set_control(uint32_t encoding, uint64_t capability, uint32_t wanted)
 {
 	uint32_t value;
 
-	if (!vmx_adjust(capability, wanted, &value) && !vmx_run.failure)
-		vmx_run.failure = "VMX lacks a control that L2 needs";
+	if (!vmx_adjust(capability, wanted, &value) && !l2_run.failure)
+		l2_run.failure = "VMX lacks a control that L2 needs";
 	vmx_set(encoding, value);
 }
 
 static void set_controls(const struct vmx_caps *caps, uint64_t ept,
 			 uint32_t vpid)
 {
-	uint32_t flags = vmx_run.flags;
+	uint32_t flags = l2_run.flags;
 	uint32_t with_vpid = caps->proc2 >> 32 & PROC2_VPID;
 
 	set_control(VMCS_pin_controls, caps->pin, PIN_EXTERNAL_INTERRUPT);
 	set_control(VMCS_proc_controls, caps->proc,
 		    PROC_HLT | PROC_SECONDARY |
-			    (flags & VMX_MSR_BITMAP ? PROC_MSR_BITMAP : 0));
+			    (flags & L2_MSR_BITMAP ? PROC_MSR_BITMAP : 0));
 	set_control(VMCS_proc2_controls, caps->proc2, PROC2_EPT | with_vpid);
 	set_control(VMCS_exit_controls, caps->exit, EXIT_HOST_64);
 	set_control(VMCS_entry_controls, caps->entry, ENTRY_GUEST_64);
 	vmx_set(VMCS_ept_pointer, ept | EPTP_FLAGS);
 	if (with_vpid)
 		vmx_set(VMCS_vpid, vpid);
-	if (flags & VMX_MSR_BITMAP)
+	if (flags & L2_MSR_BITMAP)
 		vmx_set(VMCS_msr_bitmap, (uint64_t)vmx_msr_bitmap);
 	vmx_set(VMCS_link_pointer, UINT64_MAX);
 }

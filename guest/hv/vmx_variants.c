@@ -5,42 +5,48 @@
 #include "hv/vmx.h"
 #include "x86/insn_vmx.h"
 
-#define EVMCS (VMX_EVMCS | VMX_MSR_BITMAP)
+#define EVMCS (VMX_EVMCS | L2_MSR_BITMAP)
 
 static const struct nested_variant variants[] = {
 	{ "plain", 0 },
-	{ "msr-bitmap", VMX_MSR_BITMAP },
-	{ "two", VMX_MSR_BITMAP | VMX_TWO },
+	{ "msr-bitmap", L2_MSR_BITMAP },
+	{ "two", L2_MSR_BITMAP | L2_TWO },
 	{ "evmcs", EVMCS },
 	{ "evmcs-never-clean", EVMCS | VMX_CLEAN_NEVER },
-	{ "evmcs-forgotten", EVMCS | VMX_CLEAN_FORGET },
-	{ "evmcs-msr-bitmap", EVMCS | VMX_EVMCS_BITMAP },
-	{ "evmcs-direct-flush", EVMCS | VMX_DIRECT_FLUSH },
-	{ "evmcs-two", EVMCS | VMX_TWO },
+	{ "evmcs-forgotten", EVMCS | L2_IGNORED },
+	{ "evmcs-msr-bitmap", EVMCS | L2_HV_BITMAP },
+	{ "evmcs-direct-flush", EVMCS | L2_HV_FLUSH },
+	{ "evmcs-two", EVMCS | L2_TWO },
 	{ NULL, 0 },
 };
 
-static uint64_t exits(void)
+/* Source: TLFS, "Enlightened MSR bitmap". */
+static void mark_bitmap(void)
 {
-	return vmx_run.exits - vmx_run.interrupts;
+	if (l2_run.flags & VMX_EVMCS)
+		evmcs_set_msr_bitmap(vmx_e, (uint64_t)vmx_msr_bitmap);
 }
 
-static uint64_t detail(void)
+static const char *prove(void)
 {
-	return vmx_run.detail;
+	return l2_run.flags & VMX_EVMCS ? vmx_prove_evmcs() : NULL;
 }
 
 const struct nested_backend nested_vmx = {
 	.name = "vmx",
 	.variants = variants,
 	.missing = vmx_missing,
+	.absent = "the CPU has no VMX",
 	.flags_missing = vmx_flags_missing,
 	.start = vmx_start,
-	.prove = vmx_prove,
+	.prove = prove,
 	.call = vmx_call,
-	.exits = exits,
-	.detail = detail,
 	.stop = vmx_stop,
+	/* Source: Intel SDM 3C, 25.6.9: reads of high MSRs from 1024. */
+	.read_gs = &vmx_msr_bitmap[1024 + 0x102 / 8],
+	.read_gs_mask = 1u << 0x102 % 8,
+	.mark_bitmap = mark_bitmap,
+	.exits_without_bitmap = true,
 };
 
 /* That a VMCS is there is all that matters. */

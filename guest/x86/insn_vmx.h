@@ -57,17 +57,22 @@ static inline bool vmwrite(uint64_t encoding, uint64_t value)
 
 /* Hyper-V's calling convention; to whom it goes, the exits decide.
  * Source: TLFS, "Hypercall interface". */
-static inline uint64_t vmcall(uint64_t control, uint64_t input, uint64_t output)
-{
-	register uint64_t out __asm__("r8") = output;
-	uint64_t status;
-
-	__asm__ volatile("vmcall"
-			 : "=a"(status), "+c"(control), "+d"(input), "+r"(out)
-			 :
-			 : "r9", "r10", "r11", "cc", "memory");
-	return status;
-}
+#define INSN_HYPERCALL(name)                                                   \
+	static inline uint64_t name(uint64_t control, uint64_t input,          \
+				    uint64_t output)                           \
+	{                                                                      \
+		register uint64_t out __asm__("r8") = output;                  \
+		uint64_t status;                                               \
+		__asm__ volatile(#name                                         \
+				 : "=a"(status), "+c"(control), "+d"(input),   \
+				   "+r"(out)                                   \
+				 :                                             \
+				 : "r9", "r10", "r11", "cc", "memory");        \
+		return status;                                                 \
+	}
+INSN_HYPERCALL(vmcall)
+INSN_HYPERCALL(vmmcall)
+#undef INSN_HYPERCALL
 
 static inline uint64_t read_rflags(void)
 {

@@ -20,8 +20,8 @@
 
 /* What is asked in L2: exits to L1, and exits that L1 does not see. */
 static const char *const inner[] = {
-	"cpuid",       "rdmsr_passed", "rdmsr_trapped",
-	"port_in_pic", "port_in_uart", "mmio_nobody",
+	"cpuid",	"rdmsr_passed", "rdmsr_trapped", "port_in_pic",
+	"port_in_uart", "mmio_nobody",	"l2_flush",
 };
 
 #define NR_INNER (sizeof(inner) / sizeof(inner[0]))

@@ -11,6 +11,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } subcommands[] = {
+	{ "check", cmd_vfio_check,
+	  "does a device keep the rules of migration, and of vfio-user" },
 	{ "device", cmd_vfio_device,
 	  "serve a migratable PCI device of our own over vfio-user" },
 	{ "transfer", cmd_vfio_transfer,
@@ -33,6 +35,7 @@ static void print_help(FILE *f)
 		   "Example:\n"
 		   "  vmferry vfio device --socket /tmp/dev.sock "
 		   "--state-size 64M\n"
+		   "  vmferry vfio check /tmp/dev.sock --yes\n"
 		   "  vmferry vfio transfer --from /tmp/a.sock --to "
 		   "/tmp/b.sock\n");
 }

@@ -23,7 +23,7 @@ struct settings {
 	const char *from, *to, *save, *load;
 	unsigned int protocol, after;
 	bool precopy, reset;
-	uint64_t chunk, timeout_ns, repeat, warmup;
+	uint64_t chunk, depth, timeout_ns, repeat, warmup;
 
 	struct vfio_client *source, *target;
 	struct state_file *file; /* that is loaded */
@@ -59,6 +59,10 @@ static const struct option_spec options[] = {
 	  "asked for at once, 4K to 1M (default 64K: deployed vfio-user\n"
 	  "peers cut or refuse more)",
 	  4096, 1 << 20, NULL },
+	{ "depth", OPTION_NUMBER, AT(depth), "N",
+	  "pieces asked for and given before the first is answered\n"
+	  "(default 4); 1 for a peer that answers out of order",
+	  1, 64, NULL },
 	{ "after", OPTION_CHOICE, AT(after), "HOW",
 	  "the source afterwards: stop (default) or run (default with\n"
 	  "--save and --repeat)",
@@ -128,15 +132,15 @@ static int resolve(struct settings *s, struct error *err)
 static json_t *params(const struct settings *s)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:s, s:b, s:I, s:s, s:b, s:f, "
-		"s:I, s:I}",
+		"{s:o, s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:s, s:b, "
+		"s:f, s:I, s:I}",
 		"from", result_string(s->from), "to", result_string(s->to),
 		"load", result_string(s->load), "save", result_string(s->save),
 		"protocol", protocols[s->protocol], "precopy", s->precopy,
-		"chunk_bytes", (json_int_t)s->chunk, "after", afters[s->after],
-		"reset", s->reset, "timeout_ms", (double)s->timeout_ns / 1e6,
-		"repeat", (json_int_t)s->repeat, "warmup",
-		(json_int_t)s->warmup);
+		"chunk_bytes", (json_int_t)s->chunk, "depth",
+		(json_int_t)s->depth, "after", afters[s->after], "reset",
+		s->reset, "timeout_ms", (double)s->timeout_ns / 1e6, "repeat",
+		(json_int_t)s->repeat, "warmup", (json_int_t)s->warmup);
 }
 
 /* ---- devices ------------------------------------------------------------- */
@@ -226,6 +230,7 @@ static int move(struct settings *s, struct transfer_stats *stats,
 		.to = s->target,
 		.load = s->file,
 		.precopy = s->precopy,
+		.depth = (unsigned int)s->depth,
 		.source_runs = s->after == AFTER_RUN,
 		.pending = interrupt_pending,
 		.progress = progress,
@@ -311,6 +316,7 @@ int cmd_vfio_transfer(int argc, char **argv)
 	s->precopy = true;
 	s->after = AFTER_DEFAULT;
 	s->chunk = 65536;
+	s->depth = 4;
 	s->timeout_ns = 10 * NSEC_PER_SEC;
 	s->repeat = 1;
 	rc = options_parse(argc, argv, &help, tables, s, &err);

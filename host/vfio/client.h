@@ -138,11 +138,13 @@ int vfio_client_data_write(struct vfio_client *c, const void *data,
 
 /*
  * The same in halves, so that two devices may work at once: asking does not
- * wait for the data, giving not for the device to have taken it. Between the
- * halves the client can do nothing else.
+ * wait for the data, giving not for the device to have taken it. Several halves
+ * may stand open, all of one kind and all asked for the same size; they close
+ * in order. Until then the client can do nothing else.
  */
 int vfio_client_data_ask(struct vfio_client *c, size_t bytes);
-/* @ret_data: @c's, until the next call but data_ask(). */
+/* @ret_data: @c's, until the next call but data_ask(). What was asked for
+ * behind the end may still have data: in PRE_COPY there is more by then. */
 int vfio_client_data_take(struct vfio_client *c, const void **ret_data,
 			  size_t *ret_bytes, bool *ret_end);
 int vfio_client_data_give(struct vfio_client *c, const void *data,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A device of the kernel's: /dev/vfio/N, with the type 1 IOMMU. */
+#include "vfio/client_kernel.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "vfio/client_kernel.h"
 #include "vfio/client_ops.h"
 
 #define ROOM (1u << 20)

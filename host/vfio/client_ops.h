@@ -72,7 +72,7 @@ struct vfio_client {
 	bool lost; /* hung or gone: no call any more */
 	struct error why;
 	size_t room; /* of one piece of data */
-	size_t asked; /* of data, not taken yet */
+	size_t asked; /* of data, each time */
 	uint64_t calls; /* the kernel's */
 	uint64_t bytes_in, bytes_out; /* the kernel's data */
 
@@ -80,7 +80,8 @@ struct vfio_client {
 	struct user_wire wire;
 	struct user_message reply; /* of the last call */
 	struct user_caps peer;
-	uint16_t begun; /* the id of a call without its reply yet */
+	uint16_t begun; /* the id of the first call without its reply yet */
+	unsigned int nr_begun; /* such calls, their ids one after another */
 
 	/* The kernel */
 	int container_fd, group_fd, device_fd, data_fd;
@@ -103,7 +104,7 @@ int client_user_probe(struct vfio_client *c);
 int client_user_call(struct vfio_client *c, uint16_t command, const void *head,
 		     size_t head_bytes, const void *data, size_t bytes,
 		     const int *fds, unsigned int nr_fds);
-/* In two halves. */
+/* In two halves; several may be begun, their replies come in order. */
 int client_user_begin(struct vfio_client *c, uint16_t command, const void *head,
 		      size_t head_bytes, const void *data, size_t bytes,
 		      const int *fds, unsigned int nr_fds);

@@ -48,16 +48,20 @@ int client_user_begin(struct vfio_client *c, uint16_t command, const void *head,
 	int rc;
 
 	user_message_close(&c->reply);
-	c->begun = h.id;
+	if (!c->nr_begun++)
+		c->begun = h.id;
 	rc = user_wire_send(&c->wire, &h, &p);
+	if (rc == -EMSGSIZE)
+		c->nr_begun--;
 	return rc && rc != -EMSGSIZE ? lose(c, rc, command) : rc;
 }
 
 int client_user_end(struct vfio_client *c, uint16_t command)
 {
-	int rc = user_wire_await(&c->wire, command, c->begun, &c->reply,
+	int rc = user_wire_await(&c->wire, command, c->begun++, &c->reply,
 				 (int)c->params.timeout_ms);
 
+	c->nr_begun--;
 	return rc ? lose(c, rc, command) : user_message_error(&c->reply);
 }
 

@@ -106,12 +106,19 @@ static void region_exit(struct dma_region *r)
 		munmap(r->hva, r->size);
 }
 
+bool dma_table_has(const struct dma_table *t, uint64_t address, uint64_t size)
+{
+	size_t at = lower_bound(t, address);
+
+	return at < t->nr && t->list[at].address == address &&
+	       t->list[at].size == size;
+}
+
 int dma_table_remove(struct dma_table *t, uint64_t address, uint64_t size)
 {
 	size_t at = lower_bound(t, address);
 
-	if (at == t->nr || t->list[at].address != address ||
-	    t->list[at].size != size)
+	if (!dma_table_has(t, address, size))
 		return -ENOENT;
 	region_exit(&t->list[at]);
 	t->nr--;

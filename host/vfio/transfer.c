@@ -12,7 +12,7 @@ struct run {
 	const struct transfer *t;
 	struct transfer_stats *s;
 	struct error *err;
-	bool given; /* the target has a piece that is not settled */
+	unsigned int asked, given; /* pieces that stand open */
 	bool touched; /* the target has left RUNNING */
 };
 
@@ -29,12 +29,14 @@ static bool gives_up(const struct run *r)
 
 /* ---- pieces -------------------------------------------------------------- */
 
-static int settle(struct run *r)
+/* Closes gives until @most stand open. */
+static int settle(struct run *r, unsigned int most)
 {
-	if (!r->given)
-		return 0;
-	r->given = false;
-	return why(r, r->t->to, vfio_client_data_settle(r->t->to));
+	int rc = 0;
+
+	for (; !rc && r->given > most; r->given--)
+		rc = why(r, r->t->to, vfio_client_data_settle(r->t->to));
+	return rc;
 }
 
 static int hand_over(struct run *r, const void *data, size_t bytes)
@@ -47,11 +49,11 @@ static int hand_over(struct run *r, const void *data, size_t bytes)
 				      strerror(-rc))
 			  : 0;
 	}
-	rc = settle(r);
+	rc = settle(r, r->t->depth - 1);
 	if (rc)
 		return rc;
 	rc = vfio_client_data_give(r->t->to, data, bytes);
-	r->given = !rc;
+	r->given += !rc;
 	return why(r, r->t->to, rc);
 }
 
@@ -72,37 +74,48 @@ static int give(struct run *r, const uint8_t *data, size_t bytes)
 	return rc;
 }
 
-/* What the source has, until it says that there is no more (for now). */
-static int stream(struct run *r, uint64_t *ret_bytes)
+static int ask(struct run *r)
 {
 	struct vfio_client *from = r->t->from;
-	size_t room = vfio_client_data_room(from), bytes;
+	int rc = vfio_client_data_ask(from, vfio_client_data_room(from));
+
+	r->asked += !rc;
+	return why(r, from, rc);
+}
+
+static int take(struct run *r, uint64_t *bytes, bool *end)
+{
 	const void *data;
+	size_t n;
+	bool last;
+	int rc = vfio_client_data_take(r->t->from, &data, &n, &last);
+
+	r->asked--;
+	if (rc)
+		return why(r, r->t->from, rc);
+	*end = *end || last;
+	*bytes += n;
+	/* The next one is made while this one is taken. */
+	if (!*end)
+		rc = ask(r);
+	return rc ? rc : give(r, data, n);
+}
+
+/* What the source has, until it says that there is no more (for now). */
+static int stream(struct run *r, uint64_t *bytes)
+{
 	bool end = false;
-	int rc = why(r, from, vfio_client_data_ask(from, room));
+	int rc = 0;
 
-	while (!rc && !end) {
-		rc = why(r, from,
-			 vfio_client_data_take(from, &data, &bytes, &end));
-		if (!rc && !end)
-			rc = why(r, from, vfio_client_data_ask(from, room));
-		if (rc)
-			break;
-		*ret_bytes += bytes;
-		rc = give(r, data, bytes);
-		if (rc && !end) {
-			/* What was asked for is still to come. */
-			const void *late;
-			size_t n;
-
-			vfio_client_data_take(from, &late, &n, &end);
-			return rc;
-		}
+	while (!rc && r->asked < r->t->depth)
+		rc = ask(r);
+	while (!rc && r->asked) {
+		rc = take(r, bytes, &end);
 		if (r->t->progress)
 			r->t->progress(r->t->progress_ctx,
 				       r->s->precopy_bytes + r->s->stop_bytes);
 	}
-	return rc ? rc : settle(r);
+	return rc ? rc : settle(r, 0);
 }
 
 static int stream_file(struct run *r)
@@ -123,7 +136,7 @@ static int stream_file(struct run *r)
 	if (rc)
 		return error_set(r->err, rc, "cannot read the file: %s",
 				 strerror(-rc));
-	return settle(r);
+	return settle(r, 0);
 }
 
 /* ---- phases -------------------------------------------------------------- */
@@ -239,12 +252,15 @@ static void also(struct run *r, const char *who, const char *what)
 static void undo(struct run *r)
 {
 	struct vfio_client *to = r->t->to, *from = r->t->from;
+	const void *data;
 	uint32_t state;
+	size_t bytes;
+	bool end;
 
-	if (r->given) {
-		r->given = false;
+	for (; r->given; r->given--)
 		vfio_client_data_settle(to);
-	}
+	for (; r->asked; r->asked--)
+		vfio_client_data_take(from, &data, &bytes, &end);
 	if (to && r->touched && vfio_client_reset(to))
 		also(r, "target", "could not be reset");
 	if (!from || vfio_client_get_state(from, &state))

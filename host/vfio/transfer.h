@@ -23,6 +23,7 @@ struct transfer {
 	struct vfio_client *from, *to;
 	struct state_file *load, *save;
 	bool precopy; /* where the source has it */
+	unsigned int depth; /* pieces that stand open at once; at least 1 */
 	bool source_runs; /* afterwards; else it stays in STOP */
 	bool (*pending)(void); /* give up? May be NULL. */
 	/* Told now and then; may be NULL. */
