@@ -11,7 +11,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,23 +21,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "middle.h"
 #include "vfio/client.h"
 #include "vfio/device.h"
-#include "vfio/user_wire.h"
 
 #define NR_DEVICES 4u
 #define TIMEOUT_MS 100u
-#define MEMORY_BYTES (64u << 10)
 #define PIECE 4096u
 
-struct middle {
-	struct user_wire client, device; /* the sides of the man between them */
-	uint64_t rng;
-	unsigned int rate; /* of 1000 answers so many are damaged */
-	uint64_t damaged;
-};
-
-static uint8_t memory[MEMORY_BYTES];
+static uint8_t memory[MIDDLE_MEMORY_BYTES];
 
 static void die(const char *what)
 {
@@ -46,194 +37,13 @@ static void die(const char *what)
 	abort();
 }
 
-static uint64_t below(uint64_t *rng, uint64_t limit)
-{
-	*rng ^= *rng << 13;
-	*rng ^= *rng >> 7;
-	*rng ^= *rng << 17;
-	return *rng % limit;
-}
-
-/* ---- damage -------------------------------------------------------------- */
-
-static uint64_t odd_number(uint64_t *rng)
-{
-	static const uint64_t odd[] = {
-		0,
-		1,
-		7,
-		8,
-		15,
-		16,
-		17,
-		31,
-		32,
-		4095,
-		4096,
-		4097,
-		65535,
-		65536,
-		1048576,
-		1048577,
-		0x7fffffff,
-		0x80000000,
-		0xffffffff,
-		1ull << 40,
-		1ull << 63,
-		UINT64_MAX,
-		UINT64_MAX - 4095,
-	};
-
-	return odd[below(rng, sizeof(odd) / sizeof(odd[0]))];
-}
-
-/* A command of the device's own, in between. */
-static void inject(struct middle *m)
-{
-	struct user_dma_access a = { odd_number(&m->rng) % (2 * MEMORY_BYTES),
-				     odd_number(&m->rng) % 5000 };
-	uint16_t command = USER_DMA_READ + below(&m->rng, 2);
-	static uint8_t data[5000];
-	size_t behind = command == USER_DMA_WRITE ? a.count : 0;
-	const struct iovec iov[2] = { { &a, sizeof(a) }, { data, behind } };
-	const struct user_payload p = { .iov = iov, .nr_iov = 2 };
-	struct user_header h = { .id = 77, .command = command };
-
-	if (!below(&m->rng, 8))
-		h.command = (uint16_t)below(&m->rng, 40);
-	if (!below(&m->rng, 8))
-		a.count = odd_number(&m->rng);
-	user_wire_send(&m->client, &h, &p);
-}
-
-/* One of the ways in which a message can be wrong. */
-static void damage(struct middle *m, struct user_header *h, uint8_t *data,
-		   size_t *bytes)
-{
-	uint64_t value = odd_number(&m->rng), at;
-	size_t width = 1u << below(&m->rng, 4);
-
-	m->damaged++;
-	switch (below(&m->rng, 10)) {
-	case 0:
-		h->id ^= (uint16_t)(1u << below(&m->rng, 16));
-		break;
-	case 1:
-		h->command = (uint16_t)below(&m->rng, 40);
-		break;
-	case 2:
-		h->flags ^= 1u << below(&m->rng, 8);
-		h->error = (uint32_t)value;
-		break;
-	case 3:
-		*bytes = below(&m->rng, *bytes + 1);
-		break;
-	case 4:
-		at = below(&m->rng, 64);
-		memset(data + *bytes, (int)value, at);
-		*bytes += at;
-		break;
-	case 5:
-		inject(m);
-		break;
-	default:
-		/* A number at a place where one may be. */
-		if (*bytes < width)
-			break;
-		at = below(&m->rng, *bytes < 96 ? *bytes : 96) / width * width;
-		if (at + width <= *bytes)
-			memcpy(data + at, &value, width);
-		break;
-	}
-}
-
-/* Sends what claims to be larger or smaller than it is, and hangs up. */
-static void lie(struct middle *m, struct user_header h, const uint8_t *data,
-		size_t bytes)
-{
-	h.bytes = (uint32_t)odd_number(&m->rng);
-	if (send(m->client.fd, &h, sizeof(h), MSG_NOSIGNAL) < 0 ||
-	    send(m->client.fd, data, bytes, MSG_NOSIGNAL) < 0)
-		return;
-}
-
-static int pass_answer(struct middle *m)
-{
-	static uint8_t data[USER_MAX_PAYLOAD + 64];
-	struct iovec iov = { data, 0 };
-	struct user_payload p = { .iov = &iov, .nr_iov = 1 };
-	struct user_header h;
-	struct user_message in;
-	size_t bytes;
-	int rc = user_wire_receive(&m->device, &in, -1);
-
-	if (rc)
-		return rc;
-	h = in.header;
-	bytes = in.payload_bytes;
-	memcpy(data, in.payload, bytes);
-	p.fds = in.fds;
-	p.nr_fds = in.nr_fds;
-	if (below(&m->rng, 1000) < m->rate) {
-		if (!below(&m->rng, 20)) {
-			lie(m, h, data, bytes);
-			rc = -EPIPE;
-		}
-		damage(m, &h, data, &bytes);
-		if (!below(&m->rng, 10))
-			p.nr_fds = 0;
-	}
-	iov.iov_len = bytes;
-	if (!rc)
-		rc = user_wire_send(&m->client, &h, &p);
-	user_message_close(&in);
-	return rc;
-}
-
-static int pass_command(struct middle *m)
-{
-	struct user_message in;
-	int rc = user_wire_receive(&m->client, &in, -1);
-	struct iovec iov = { (void *)in.payload, in.payload_bytes };
-	struct user_payload p = { &iov, 1, in.fds, in.nr_fds };
-
-	if (rc)
-		return rc;
-	/* Answers to what was injected are nobody's. */
-	if ((in.header.flags & USER_TYPE_MASK) == USER_TYPE_COMMAND)
-		rc = user_wire_send(&m->device, &in.header, &p);
-	user_message_close(&in);
-	return rc;
-}
-
-static void *stand_between(void *ctx)
-{
-	struct middle *m = ctx;
-	int rc = 0;
-
-	while (!rc) {
-		struct pollfd p[2] = { { .fd = m->client.fd, .events = POLLIN },
-				       { .fd = m->device.fd,
-					 .events = POLLIN } };
-
-		if (poll(p, 2, -1) < 0)
-			die("poll");
-		if (p[1].revents)
-			rc = pass_answer(m);
-		else if (p[0].revents)
-			rc = pass_command(m);
-	}
-	user_wire_exit(&m->client);
-	user_wire_exit(&m->device);
-	return NULL;
-}
-
 /* ---- the client's part --------------------------------------------------- */
 
 static int dma(void *ctx, uint64_t address, void *data, uint64_t bytes,
 	       bool write)
 {
-	if (address > MEMORY_BYTES || bytes > MEMORY_BYTES - address)
+	if (address > MIDDLE_MEMORY_BYTES ||
+	    bytes > MIDDLE_MEMORY_BYTES - address)
 		return -EFAULT;
 	if (write)
 		memcpy(memory + address, data, bytes);
@@ -311,7 +121,7 @@ static void use(struct vfio_client *c, int irq_fd, int memfd)
 
 	use_regions(c);
 	vfio_client_set_irqs(c, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &irq_fd);
-	vfio_client_map(c, 0, MEMORY_BYTES, true, memfd, 0, NULL);
+	vfio_client_map(c, 0, MIDDLE_MEMORY_BYTES, true, memfd, 0, NULL);
 	use_logging(c);
 	vfio_client_get_state(c, &state);
 	vfio_client_set_state(c, MIG_STATE_PRE_COPY);
@@ -324,7 +134,7 @@ static void use(struct vfio_client *c, int irq_fd, int memfd)
 	vfio_client_data_write(c, stream, bytes);
 	vfio_client_set_state(c, MIG_STATE_RUNNING);
 	vfio_client_serve(c);
-	vfio_client_unmap(c, 0, MEMORY_BYTES);
+	vfio_client_unmap(c, 0, MIDDLE_MEMORY_BYTES);
 	vfio_client_reset(c);
 	/* A loss is for good. */
 	if (vfio_client_get_state(c, &state) == -ENOTCONN &&
@@ -377,13 +187,13 @@ static uint64_t one_run(struct serving *s, uint64_t seed, int irq_fd, int memfd)
 	    user_wire_init(&m.device, device[0]))
 		die("no sockets");
 	m.client.send_timeout_ms = m.device.send_timeout_ms = 1000;
-	m.rate = (unsigned int)(1u << below(&m.rng, 10));
+	m.rate = (unsigned int)(1u << middle_random(&m.rng, 10));
 	s->fd = device[1];
 	snprintf(target, sizeof(target), "fd:%d", client[0]);
 	params.target = target;
-	params.protocol = (enum vfio_protocol)below(&m.rng, 3);
+	params.protocol = (enum vfio_protocol)middle_random(&m.rng, 3);
 	if (pthread_create(&serving, NULL, serve, s) ||
-	    pthread_create(&middle, NULL, stand_between, &m))
+	    pthread_create(&middle, NULL, middle_stand, &m))
 		die("no thread");
 	if (vfio_client_open(&params, &c, &err)) {
 		if (!err.text[0])
@@ -428,7 +238,7 @@ int main(int argc, char **argv)
 	int memfd = memfd_create("fuzz", MFD_CLOEXEC);
 	unsigned int fds;
 
-	if (ftruncate(memfd, MEMORY_BYTES))
+	if (ftruncate(memfd, MIDDLE_MEMORY_BYTES))
 		die("no memory");
 	for (i = 1; i + 1 < argc; i += 2) {
 		if (!strcmp(argv[i], "--seconds"))
