@@ -279,7 +279,7 @@ static int open_device(struct vfio_dev *d, const char *path, struct error *err)
 
 static uint64_t *make_bitmap(const struct guestmem *mem)
 {
-	uint64_t pages = 0;
+	uint64_t pages = 1;
 	unsigned int i;
 
 	for (i = 0; i < mem->nr_regions; i++)

@@ -272,8 +272,10 @@ int pci_proxy_create(struct pci_bus *bus, const struct pci_proxy_params *params,
 	uint8_t config[PCI_CONFIG_BYTES];
 	int rc;
 
-	if (!p)
-		return error_set(err, -ENOMEM, "out of memory");
+	if (!p) {
+		error_set(err, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
 	snprintf(p->name, sizeof(p->name), "%s", params->name);
 	p->device = (struct device){ .name = p->name, .ops = &ops };
 	p->ops = params->ops;
@@ -287,9 +289,9 @@ int pci_proxy_create(struct pci_bus *bus, const struct pci_proxy_params *params,
 		rc = place(bus, p);
 	if (rc) {
 		destroy(&p->device);
-		return error_set(err, rc,
-				 "%s cannot be a device of the machine's: %s",
-				 params->name, strerrordesc_np(-rc));
+		error_set(err, rc, "%s cannot be a device of the machine's: %s",
+			  params->name, strerrordesc_np(-rc));
+		return rc;
 	}
 	*ret_device = &p->device;
 	return 0;
