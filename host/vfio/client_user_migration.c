@@ -32,7 +32,7 @@ static int get(struct vfio_client *c, uint32_t index, void *ret, size_t bytes)
 
 static int get_state(struct vfio_client *c, uint32_t *ret)
 {
-	struct mig_feature_state f;
+	struct mig_feature_state f = { 0, -1 };
 	int rc = get(c, MIG_FEATURE_DEVICE_STATE, &f, sizeof(f));
 
 	if (!rc)
@@ -50,7 +50,7 @@ static int set_state(struct vfio_client *c, uint32_t state)
 
 static int data_size(struct vfio_client *c, uint64_t *ret)
 {
-	struct mig_feature_data_size f;
+	struct mig_feature_data_size f = { 0 };
 	int rc = get(c, MIG_FEATURE_DATA_SIZE, &f, sizeof(f));
 
 	if (!rc)
@@ -203,7 +203,7 @@ static bool can(struct vfio_client *c, uint32_t flags)
 
 int client_user_probe(struct vfio_client *c)
 {
-	struct mig_feature_migration f;
+	struct mig_feature_migration f = { 0 };
 	int rc = get(c, MIG_FEATURE_MIGRATION, &f, sizeof(f));
 
 	if (c->lost)

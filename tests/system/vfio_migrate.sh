@@ -116,17 +116,23 @@ passes "3 hops between two devices" 1 true --ram 128M --hops 3 \
 	--workload rate=10M,wss=48M,dma=10M \
 	--vfio-user "$dir/s.sock" --vfio-user-target "$dir/t.sock"
 
-# slowly VICTIM - migrates while that device is killed.
+# slowly VICTIM - migrates, and kills that device as soon as pages travel.
 slowly()
 {
+	: >"$dir/err"
 	(
-		sleep 1.5
+		for _ in {1..600}; do
+			grep -aq 'round 1.*sent [0-9.]* MiB' "$dir/err" && break
+			sleep 0.1
+		done
 		kill -9 "$1"
 	) &
 	migrate --ram 256M --workload rate=20M,wss=96M,dma=10M --before 500ms \
 		--max-bandwidth 40M --vfio-user "$dir/s.sock" \
-		--vfio-user-target "$dir/t.sock"
+		--vfio-user-target "$dir/t.sock" --progress always
 	wait $! 2>/dev/null
+	# Without the status line.
+	err=$(tr '\r' '\n' <"$dir/err" | grep -ao 'vmferry migrate: .*')
 }
 
 slowly "${devices[1]}"

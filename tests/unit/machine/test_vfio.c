@@ -52,7 +52,8 @@ static void make_device(struct world *w, unsigned int side, unsigned int i,
 	struct error err = { "" };
 	int fd[2];
 
-	p.p2p = !i;
+	/* Else only the first. */
+	p.p2p = p.p2p || !i;
 	assert_int_equal(vfio_device_create(&p, &s->device), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd),
 			 0);
@@ -290,6 +291,44 @@ static void test_bad_state_is_refused(void **state)
 	destroy(w);
 }
 
+struct look {
+	struct world *w;
+	_Atomic enum mig_state *first; /* of device 0, as it was set last */
+	enum mig_state seen; /* of it, when device 1 left RUNNING */
+};
+
+static void *watch_second(void *arg)
+{
+	struct look *l = arg;
+	uint32_t state = MIG_STATE_RUNNING;
+
+	while (state == MIG_STATE_RUNNING)
+		if (vfio_client_get_state(l->w->v[0].dev[1].client, &state))
+			return NULL;
+	l->seen = *l->first;
+	return NULL;
+}
+
+/* No device stops before all have stopped asking each other. */
+static void test_all_are_quiet_before_one_stops(void **state)
+{
+	struct world *w = make((struct device_params){
+		.precopy = true,
+		.p2p = true,
+		.save_delay_ns = 200000000,
+	});
+	struct error err = { "" };
+	struct look look = { w, &w->v[0].dev[0].state, MIG_STATE_ERROR };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, watch_second, &look), 0);
+	assert_int_equal(machine_vfio_stop(&w->m[0], true, &err), 0);
+	pthread_join(thread, NULL);
+	assert_true(look.seen == MIG_STATE_RUNNING ||
+		    look.seen == MIG_STATE_RUNNING_P2P);
+	destroy(w);
+}
+
 static void test_refusal_to_stop(void **state)
 {
 	struct world *w = make((struct device_params){
@@ -332,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_stop_while_saving),
 		cmocka_unit_test(test_state_moves),
 		cmocka_unit_test(test_bad_state_is_refused),
+		cmocka_unit_test(test_all_are_quiet_before_one_stops),
 		cmocka_unit_test(test_refusal_to_stop),
 		cmocka_unit_test(test_lost_device),
 	};

@@ -68,16 +68,16 @@ void proxy_put32(struct fixture *f, unsigned int at, uint32_t value)
 	memcpy(f->config + at, &value, sizeof(value));
 }
 
-/* MSI, a capability of the vendor's, MSI-X of two vectors in BAR 1. */
+/* A capability of the vendor's, MSI, MSI-X of two vectors in BAR 1. */
 static void make_config(struct fixture *f)
 {
 	proxy_put32(f, 0x00, 0xfe101234);
 	proxy_put32(f, 0x04, 0x00100000);
 	proxy_put32(f, 0x08, 0x08800001);
 	f->config[0x3d] = 1; /* INTA */
-	f->config[CAPS] = MSI;
-	proxy_put32(f, MSI, 0x00800005 | VENDOR_CAP << 8);
-	proxy_put32(f, VENDOR_CAP, 0xabcd0009 | MSIX << 8);
+	f->config[CAPS] = VENDOR_CAP;
+	proxy_put32(f, MSI, 0x00800005 | MSIX << 8);
+	proxy_put32(f, VENDOR_CAP, 0xabcd0009 | MSI << 8);
 	proxy_put32(f, MSIX, 0x00010011);
 	proxy_put32(f, MSIX + 4, 1);
 	proxy_put32(f, MSIX + 8, 2048 | 1);

@@ -186,7 +186,7 @@ static void test_a_circle_of_capabilities_ends(void **state)
 {
 	struct fixture *f = *state;
 
-	f->config[MSIX + 1] = MSI;
+	f->config[MSIX + 1] = VENDOR_CAP;
 	create(f);
 	assert_int_equal(config(f, MSIX + 1, 1), 0);
 }
