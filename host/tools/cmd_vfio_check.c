@@ -249,7 +249,7 @@ static int resolve(struct settings *s, struct error *err)
 
 	if (!rc)
 		rc = check_patterns(&s->skip, "skip", err);
-	if (!rc && !s->list && !s->target)
+	if (!rc && !s->list && !s->target[0])
 		rc = error_set(err, -EINVAL,
 			       "what is to be checked? A vfio-user socket or "
 			       "/dev/vfio/N, before the options");
@@ -272,7 +272,7 @@ int cmd_vfio_check(int argc, char **argv)
 {
 	static const struct option_spec *const tables[] = { options, NULL };
 	const struct result_params rp = { NAME, VMFERRY_VERSION, argc, argv };
-	struct settings s = { .timeout_ns = 10000000000ull };
+	struct settings s = { .target = "", .timeout_ns = 10000000000ull };
 	struct error err = { "" };
 	struct result *result;
 	int rc, at = 0;
