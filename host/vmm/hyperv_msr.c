@@ -47,13 +47,13 @@ void hv_write_tsc_page(struct hv_model *hv)
 	if (!page)
 		return;
 	/* 0 while it changes: readers take the register meanwhile. */
-	page->sequence = 0;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&page->sequence, 0, __ATOMIC_ACQ_REL);
 	page->scale = hv->clock.scale;
 	page->offset = hv->clock.offset +
 		       (hv->broken == HV_BREAK_tsc_page ? 1000000 : 0);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	page->sequence = hv->clock.scale ? hv->clock.sequence : 0;
+	__atomic_store_n(&page->sequence,
+			 hv->clock.scale ? hv->clock.sequence : 0,
+			 __ATOMIC_RELEASE);
 	hv->ops->wrote(hv->ctx, gpa, sizeof(*page));
 }
 
