@@ -31,6 +31,7 @@ linux/vfio.h: vfio
 asm_homes='
 guest/x86/insn.h
 guest/x86/insn_vmx.h
+guest/x86/insn_svm.h
 '
 
 mapfile -t files < <(tree_files 'guest/*.c' 'guest/*.h' 'host/*.c' 'host/*.h')
