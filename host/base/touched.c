@@ -84,3 +84,42 @@ int touched_file(int fd, uint64_t offset, unsigned int nr, uint64_t *ret_bits)
 	}
 	return 0;
 }
+
+/* What is not in memory may be swapped out: only the file knows holes. */
+static int add_absent(int fd, uint64_t offset, unsigned int nr,
+		      const unsigned char *there, uint64_t *bits)
+{
+	unsigned int i = 0;
+	uint64_t data;
+	off_t at;
+
+	for (;;) {
+		while (i < nr && there[i] & 1)
+			i++;
+		if (i == nr)
+			return 0;
+		at = lseek(fd, (off_t)(offset + (uint64_t)i * PAGE), SEEK_DATA);
+		if (at < 0)
+			return errno == ENXIO ? 0 : -errno;
+		data = ((uint64_t)at - offset) / PAGE;
+		if (data >= nr)
+			return 0;
+		i = (unsigned int)data;
+		bitmap_set(bits, i++);
+	}
+}
+
+int touched_shared(int fd, uint64_t offset, void *hva, unsigned int nr,
+		   uint64_t *ret_bits)
+{
+	unsigned char there[TOUCHED_MAX_PAGES];
+	unsigned int i;
+
+	if (nr > TOUCHED_MAX_PAGES || mincore(hva, (size_t)nr * PAGE, there))
+		return touched_file(fd, offset, nr, ret_bits);
+	memset(ret_bits, 0, BITMAP_BYTES(nr));
+	for (i = 0; i < nr; i++)
+		if (there[i] & 1)
+			bitmap_set(ret_bits, i);
+	return add_absent(fd, offset, nr, there, ret_bits);
+}

@@ -52,4 +52,13 @@ bool touched_wholly(void *hva, unsigned int nr);
  */
 int touched_file(int fd, uint64_t offset, unsigned int nr, uint64_t *ret_bits);
 
+/**
+ * touched_shared() - the same where we have it mapped, at @hva.
+ *
+ * Costs what it looks at: for one page of much memory touched_file() walks to
+ * the end of all that is there.
+ */
+int touched_shared(int fd, uint64_t offset, void *hva, unsigned int nr,
+		   uint64_t *ret_bits);
+
 #endif

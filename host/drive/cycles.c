@@ -18,6 +18,8 @@
  * medians of ten boots lay up to 10 % apart, with 12 up to 3 %. */
 #define MIN_TURNS 12u
 #define MAX_BOOTS 12u
+/* More of a probe's count all the same: this host has no better ones. */
+#define MAX_DISTURBED 24u
 /* What the guest sends has its limit in one page. */
 #define GUEST_ROUNDS 2000u
 
@@ -45,6 +47,25 @@ static bool take_skip(const struct console_line *line, struct cycles_probe *p)
 	return true;
 }
 
+/* Is a turn with this empty loop to be kept? */
+static bool judge(struct cycles_probe *p, uint32_t empty)
+{
+	if (p->nr_disturbed >= MAX_DISTURBED)
+		return true;
+	switch (cycles_judge_turn(empty, &p->empty_ticks, !p->nr_turns)) {
+	case CYCLES_TURN_DISTURBED:
+		p->nr_disturbed++;
+		return false;
+	case CYCLES_TURN_BETTER:
+		p->nr_disturbed += p->nr_turns;
+		p->nr_turns = 0;
+		p->nr_ticks = 0;
+		return true;
+	default:
+		return true;
+	}
+}
+
 /* The ticks of a turn lie in the guest's memory, sorted. */
 static int take_ticks(const struct drive_vm *vm,
 		      const struct console_line *line, struct cycles_probe *p,
@@ -61,6 +82,8 @@ static int take_ticks(const struct drive_vm *vm,
 		return error_set(err, -EPROTO,
 				 "the guest's answer makes no sense: %s",
 				 line->text);
+	if (!judge(p, (uint32_t)empty))
+		return 0;
 	ticks = realloc(p->ticks, (p->nr_ticks + rounds) * sizeof(*ticks));
 	if (!ticks)
 		return error_set(err, -ENOMEM, "no memory");
@@ -70,10 +93,9 @@ static int take_ticks(const struct drive_vm *vm,
 	if (rc)
 		return error_set(err, rc, "cannot read the guest's memory: %s",
 				 strerror(-rc));
-	p->empty_ticks = (uint32_t)empty;
 	for (i = 0; i < rounds; i++)
-		fresh[i] -=
-			fresh[i] < p->empty_ticks ? fresh[i] : p->empty_ticks;
+		fresh[i] -= fresh[i] < empty ? fresh[i] : (uint32_t)empty;
+	p->nr_turns++;
 	p->nr_ticks += rounds;
 	cycles_stats_compute(p->ticks, p->nr_ticks, &p->stats);
 	return 0;
@@ -115,11 +137,12 @@ static int take_turn(const struct cycles_settings *set, struct drive_vm *vm,
 }
 
 static bool is_known(const struct cycles_settings *set,
-		     const struct cycles_probe *p, unsigned int turn)
+		     const struct cycles_probe *p)
 {
 	if (p->nr_ticks >= set->rounds || p->spent_ns >= set->limit_ns)
 		return true;
-	return turn + 1 >= MIN_TURNS && p->stats.spread_pct <= set->spread_pct;
+	return p->nr_turns >= MIN_TURNS &&
+	       p->stats.spread_pct <= set->spread_pct;
 }
 
 static int boot(const struct cycles_settings *set, struct drive_vm *vm,
@@ -165,8 +188,8 @@ static int reboot(const struct cycles_settings *set, struct drive_vm *vm,
 }
 
 static int turn_of(const struct cycles_settings *set, struct drive_vm *vm,
-		   struct cycles_boot *out, unsigned int turn, unsigned int i,
-		   bool *done, struct error *err)
+		   struct cycles_boot *out, unsigned int i, bool *done,
+		   struct error *err)
 {
 	struct cycles_probe *p = &out->probe[i];
 	struct error why = { "" };
@@ -176,7 +199,7 @@ static int turn_of(const struct cycles_settings *set, struct drive_vm *vm,
 		set->progress(set->progress_ctx, p->name, p->ring);
 	rc = take_turn(set, vm, p, done, &why);
 	if (!rc) {
-		*done = *done || is_known(set, p, turn);
+		*done = *done || is_known(set, p);
 		return 0;
 	}
 	if (set->pending && set->pending())
@@ -193,14 +216,14 @@ static int run_turns(const struct cycles_settings *set, struct drive_vm *vm,
 		     struct cycles_boot *out, struct error *err)
 {
 	bool done[CYCLES_MAX_PROBES] = { false };
-	unsigned int turn, i, open = out->nr;
+	unsigned int i, open = out->nr;
 	int rc = 0;
 
-	for (turn = 0; open; turn++)
+	while (open)
 		for (i = 0; i < out->nr; i++) {
 			if (done[i])
 				continue;
-			rc = turn_of(set, vm, out, turn, i, &done[i], err);
+			rc = turn_of(set, vm, out, i, &done[i], err);
 			if (rc || (set->pending && set->pending()))
 				return rc;
 			open -= done[i];

@@ -49,7 +49,9 @@ struct cycles_probe {
 	char skipped[160]; /* why there are no figures; "" = there are */
 	bool broke; /* the guest did not survive it, or did not answer */
 	uint64_t spent_ns;
-	uint32_t empty_ticks; /* taken off; of the last turn */
+	uint32_t empty_ticks; /* taken off; the least of the turns */
+	/* That count, and that do not: the host was disturbed. */
+	unsigned int nr_turns, nr_disturbed;
 	uint32_t *ticks; /* sorted, the empty loop taken off */
 	size_t nr_ticks;
 	struct cycles_stats stats;

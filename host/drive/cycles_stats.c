@@ -75,3 +75,25 @@ size_t cycles_histogram(const uint32_t *ticks, size_t nr,
 	}
 	return used;
 }
+
+/* Coarse TSCs count in steps of up to some tens. */
+#define STEP_TICKS 64u
+
+static bool stands_out(uint32_t empty, uint32_t from)
+{
+	return empty > from && empty - from > STEP_TICKS + from / 50;
+}
+
+enum cycles_turn cycles_judge_turn(uint32_t empty, uint32_t *least, bool first)
+{
+	uint32_t before = *least;
+
+	if (first || empty < before)
+		*least = empty;
+	if (first)
+		return CYCLES_TURN_GOOD;
+	if (stands_out(empty, before))
+		return CYCLES_TURN_DISTURBED;
+	return stands_out(before, empty) ? CYCLES_TURN_BETTER
+					 : CYCLES_TURN_GOOD;
+}

@@ -43,4 +43,21 @@ struct cycles_bucket {
 size_t cycles_histogram(const uint32_t *ticks, size_t nr,
 			struct cycles_bucket *ret, size_t room);
 
+enum cycles_turn {
+	CYCLES_TURN_GOOD,
+	CYCLES_TURN_DISTURBED, /* it is not to count */
+	CYCLES_TURN_BETTER, /* those before it are not to count */
+};
+
+/**
+ * cycles_judge_turn() - was the host disturbed, by the turn's own empty loop?
+ * @empty: its median.
+ * @least: the least of the turns that count; kept here.
+ * @first: there are none yet.
+ *
+ * An empty loop costs the same each time: one that took 2 % longer ran beside
+ * something. So few ticks as a TSC may count in one step say nothing.
+ */
+enum cycles_turn cycles_judge_turn(uint32_t empty, uint32_t *least, bool first);
+
 #endif

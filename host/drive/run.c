@@ -74,7 +74,7 @@ static void stop_sampler(struct run *r, bool wait)
 static int held(struct run *r, struct error *err)
 {
 	bool spoil = r->set->sabotage.count &&
-		     r->set->sabotage.kind != SABOTAGE_SKIP_DIRTY;
+		     !sabotage_is_engine(r->set->sabotage.kind);
 	int rc = 0;
 
 	if (spoil)
@@ -154,6 +154,8 @@ static int after_success(struct run *r, struct error *err)
 	/* What looks bad ends the run here, so that all of it is verified. */
 	if (!rc && (r->last || !run_sample_clean(r->out)))
 		rc = run_check_after(r, &r->target, &r->out->integrity, err);
+	if (!rc)
+		rc = run_check_vfio(r, &r->target, err);
 	return rc ? rc : run_score(r);
 }
 

@@ -16,6 +16,7 @@
 #include "drive/predict.h"
 #include "drive/relay.h"
 #include "drive/run_compression.h"
+#include "drive/run_vfio.h"
 #include "drive/sabotage.h"
 #include "drive/threads.h"
 #include "drive/timekeeping.h"
@@ -76,6 +77,7 @@ struct run_settings {
 	const char *transport; /* "unix", "tcp", "file" */
 	const char *snapshot; /* the file, to be kept; NULL = a private one */
 	const char *devices, *commit; /* of struct drive_vm_params */
+	struct drive_vfio_params vfio[2]; /* the source's, the target's */
 	struct hyperv_choice hyperv;
 	unsigned int nr_channels; /* for pages; 1 = one for all */
 	struct drive_compress compress;
@@ -190,6 +192,7 @@ struct run_sample {
 	struct run_integrity integrity;
 	struct run_survivor source;
 	struct run_queues queues[2]; /* before it, and after */
+	struct run_vfio vfio;
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */

@@ -297,7 +297,7 @@ int run_score(struct run *r)
 
 	if (!r->set->sabotage.count)
 		return 0;
-	if (r->set->sabotage.kind == SABOTAGE_SKIP_DIRTY)
+	if (sabotage_is_engine(r->set->sabotage.kind))
 		rc = take_skipped(r);
 	if (!rc)
 		rc = sabotage_score(&r->out->damage,

@@ -287,5 +287,6 @@ void run_figures(struct run *r)
 	run_compression_take(r->source_stats, r->target_stats, &o->compression);
 	take_waterfall(r);
 	drop_waterfall(r);
+	run_vfio_figures(r);
 	o->vmm_reported = json_incref(r->source_stats);
 }

@@ -13,10 +13,12 @@ static void settings_of_hop(const struct run_settings *all, const struct run *r,
 			    struct run_settings *ret)
 {
 	*ret = *all;
-	/* To and fro, also between two versions of QEMU. */
+	/* To and fro, also between two versions of QEMU, or two devices. */
 	if (r->hop % 2 == 0) {
 		ret->qemu_source = all->qemu_target;
 		ret->qemu_target = all->qemu_source;
+		ret->vfio[0] = all->vfio[1];
+		ret->vfio[1] = all->vfio[0];
 	}
 	if (r->last)
 		return;
@@ -27,7 +29,7 @@ static void settings_of_hop(const struct run_settings *all, const struct run *r,
 static bool wants_hold(const struct run_settings *s)
 {
 	return (s->verify & RUN_VERIFY_SWITCHOVER) ||
-	       (s->sabotage.count && s->sabotage.kind != SABOTAGE_SKIP_DIRTY);
+	       (s->sabotage.count && !sabotage_is_engine(s->sabotage.kind));
 }
 
 static void log_path(const struct run *r, const char *whose, const char *kind,

@@ -136,6 +136,10 @@ int run_check_after(struct run *r, struct drive_vm *vm,
 /* run_queues.c: kicks each queue of the devices, if there are any. */
 int run_check_queues(struct run *r, struct drive_vm *vm, struct run_queues *ret,
 		     struct error *err);
+/* run_vfio.c: asks the guest of its DMA engines, if they take part. */
+int run_check_vfio(struct run *r, struct drive_vm *vm, struct error *err);
+/* From the statistics of both sides. */
+void run_vfio_figures(struct run *r);
 int run_check_state(struct run *r, struct drive_vm *vm, struct error *err);
 /* Damage the paused target. */
 int run_sabotage(struct run *r, struct error *err);

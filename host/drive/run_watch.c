@@ -41,12 +41,9 @@ json_t *run_parameters(const struct run *r)
 		limit = QEMU_NO_LIMIT_BYTES_PER_S;
 	o = json_pack("{s:I, s:I}", "max-bandwidth", limit, "downtime-limit",
 		      (json_int_t)(s->downtime_limit_ns / NSEC_PER_MSEC));
-	if (s->sabotage.count && s->sabotage.kind == SABOTAGE_SKIP_DIRTY)
+	if (s->sabotage.count && sabotage_is_engine(s->sabotage.kind))
 		json_object_set_new(o, "x-sabotage-skip-dirty",
-				    json_pack("{s:I, s:I}", "count",
-					      (json_int_t)s->sabotage.count,
-					      "seed",
-					      (json_int_t)s->sabotage.seed));
+				    sabotage_engine_parameter(&s->sabotage));
 	if (run_by_handover(r))
 		json_object_set_new(o, "mode", json_string("cpr-transfer"));
 	if (s->nr_channels > 1)

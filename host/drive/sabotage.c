@@ -14,6 +14,7 @@ static const struct {
 	enum oracle_class class;
 } kinds[SABOTAGE_NR_KINDS] = {
 	[SABOTAGE_SKIP_DIRTY] = { "skip-dirty", ORACLE_STALE },
+	[SABOTAGE_SKIP_DMA_DIRTY] = { "skip-dma-dirty", ORACLE_STALE },
 	[SABOTAGE_FLIP] = { "flip", ORACLE_FLIPPED },
 	[SABOTAGE_ZERO] = { "zero", ORACLE_ZEROED },
 	[SABOTAGE_MISPLACE] = { "misplace", ORACLE_MISPLACED },
@@ -21,7 +22,8 @@ static const struct {
 	[SABOTAGE_STALE] = { "stale", ORACLE_STALE },
 };
 
-#define KIND_LIST "skip-dirty, flip, zero, misplace, tear, stale"
+#define KIND_LIST                                                              \
+	"skip-dirty, skip-dma-dirty, flip, zero, misplace, tear, stale"
 
 const char *sabotage_kind_name(enum sabotage_kind kind)
 {
@@ -59,6 +61,13 @@ int sabotage_parse(const char *text, struct sabotage_params *ret,
 	ret->kind = i;
 	ret->count = count;
 	return 0;
+}
+
+json_t *sabotage_engine_parameter(const struct sabotage_params *params)
+{
+	return json_pack("{s:I, s:I, s:b}", "count", (json_int_t)params->count,
+			 "seed", (json_int_t)params->seed, "dma",
+			 params->kind == SABOTAGE_SKIP_DMA_DIRTY);
 }
 
 void sabotage_result_exit(struct sabotage_result *result)
@@ -125,7 +134,7 @@ int sabotage_apply(const struct ram *ram, const struct guest_view *view,
 	struct expect expect;
 	int r;
 
-	if (params->kind == SABOTAGE_SKIP_DIRTY || !params->count ||
+	if (sabotage_is_engine(params->kind) || !params->count ||
 	    !view->has_epoch)
 		return error_set(err, -EINVAL,
 				 "there is nothing to sabotage from outside");

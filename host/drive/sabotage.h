@@ -6,6 +6,8 @@
 #ifndef VMFERRY_DRIVE_SABOTAGE_H
 #define VMFERRY_DRIVE_SABOTAGE_H
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -14,7 +16,10 @@
 #include "drive/ram.h"
 
 enum sabotage_kind {
-	SABOTAGE_SKIP_DIRTY, /* inside the source VMM: not done here */
+	/* Inside the source VMM, not done here: bits of the last dirty log
+	 * are dropped; of any, or of what its devices logged. */
+	SABOTAGE_SKIP_DIRTY,
+	SABOTAGE_SKIP_DMA_DIRTY,
 	SABOTAGE_FLIP, /* one bit */
 	SABOTAGE_ZERO,
 	SABOTAGE_MISPLACE, /* another page's content, copied over */
@@ -37,6 +42,15 @@ struct sabotage_params {
  */
 int sabotage_parse(const char *text, struct sabotage_params *ret,
 		   struct error *err);
+
+/* Does the source's engine do it? */
+static inline bool sabotage_is_engine(enum sabotage_kind kind)
+{
+	return kind == SABOTAGE_SKIP_DIRTY || kind == SABOTAGE_SKIP_DMA_DIRTY;
+}
+
+/* What the source's engine is told of it. */
+json_t *sabotage_engine_parameter(const struct sabotage_params *params);
 
 /* As it is written after --sabotage. */
 const char *sabotage_kind_name(enum sabotage_kind kind);
@@ -66,7 +80,7 @@ void sabotage_result_exit(struct sabotage_result *result);
  * changes bytes and where oracle_classify() gives it the wanted name: some
  * damage has none of its own (content=zero: an older visit that was all zero).
  *
- * Return: 0; -EINVAL for SABOTAGE_SKIP_DIRTY, a count of 0 or no epoch;
+ * Return: 0; -EINVAL for what the engine does, a count of 0 or no epoch;
  * -ENOSPC if fewer pages of the working set qualify: all that do are then
  * damaged and listed; or what ram_read() and ram_write() said.
  */

@@ -22,6 +22,7 @@
 #include "drive/console.h"
 #include "drive/guest_view.h"
 #include "drive/vm_kind.h"
+#include "drive/vm_spawn.h"
 #include "qmp/client.h"
 
 #define QMP_TIMEOUT_MS 20000
@@ -32,8 +33,6 @@
 
 /* Exit code by which a vmferry says that this host cannot do it. */
 #define EXIT_CANNOT_RUN 77
-/* What a shell says when there is no such program. */
-#define EXIT_NO_PROGRAM 127
 
 static const struct drive_kind_ops *const kinds[] = {
 	[DRIVE_MINI] = &drive_mini,
@@ -49,33 +48,6 @@ void drive_args_add(struct drive_args *a, const char *format, ...)
 	    vasprintf(&a->arg[a->nr], format, ap) >= 0)
 		a->nr++;
 	va_end(ap);
-}
-
-/* In the child: only async-signal-safe calls until exec. */
-static void become_vmm(const char *program, char *const *argv, int log_fd,
-		       const int *keep_fds, pid_t parent)
-{
-	int i, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sigset_t none;
-
-	/* No orphan, whatever happens to the driver. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(99);
-	/* A Ctrl-C at the terminal is the driver's to handle. */
-	setpgid(0, 0);
-	dup2(null_fd, STDIN_FILENO);
-	dup2(log_fd, STDOUT_FILENO);
-	dup2(log_fd, STDERR_FILENO);
-	for (i = 0; i < 2; i++)
-		fcntl(keep_fds[i], F_SETFD, 0);
-	/* Those that the driver waits for are blocked in it. */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(program, argv);
-	dprintf(STDERR_FILENO, "cannot execute %s: %s\n", program,
-		strerror(errno));
-	_exit(EXIT_NO_PROGRAM);
 }
 
 /* The last line of the log that names who speaks ("vmferry vmm: ...",
@@ -163,34 +135,6 @@ static int refusal(const struct drive_vm *vm, int rc, const char *words)
 								      : -EINVAL;
 }
 
-static int spawn(struct drive_vm *vm, const struct drive_vm_params *p,
-		 int qmp_fd, int serial_fd, struct error *err)
-{
-	int keep[2] = { qmp_fd, serial_fd }, log_fd, rc = 0;
-	struct drive_args a = { .nr = 0 };
-	pid_t parent = getpid(), pid;
-
-	log_fd = open(vm->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		      0600);
-	if (log_fd < 0)
-		return error_set(err, -errno, "cannot write %s: %s",
-				 vm->log_path, strerror(errno));
-	vm->kind->arguments(&a, p, qmp_fd, serial_fd);
-	vm->started_ns = clock_now_ns();
-	pid = fork();
-	if (!pid)
-		become_vmm(vm->kind->program(p), a.arg, log_fd, keep, parent);
-	if (pid < 0)
-		rc = error_set(err, -errno, "cannot start a VMM: %s",
-			       strerror(errno));
-	else
-		vm->pid = pid;
-	close(log_fd);
-	while (a.nr)
-		free(a.arg[--a.nr]);
-	return rc;
-}
-
 static int pair(int fd[2], struct error *err)
 {
 	if (!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
@@ -212,7 +156,8 @@ static int start_timeout_ms(const struct drive_vm_params *params)
 int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		   struct error *err)
 {
-	struct error why = { "" };
+	struct error why = { "" }, usage = { "" };
+	struct vm_spawn_keep keep = { .nr = 2 };
 	char path[160];
 	int qmp[2], serial[2], rc;
 
@@ -232,9 +177,15 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		close(qmp[1]);
 		return rc;
 	}
-	rc = spawn(vm, params, qmp[1], serial[1], err);
-	close(qmp[1]);
-	close(serial[1]);
+	keep.fd[0] = qmp[1];
+	keep.fd[1] = serial[1];
+	rc = drive_vfio_start(&params->vfio, params->dir, params->name,
+			      &vm->vfio, keep.fd + 2, err);
+	keep.nr += vm->vfio.nr;
+	if (!rc)
+		rc = vm_spawn(vm, params, &keep, err);
+	while (keep.nr)
+		close(keep.fd[--keep.nr]);
 	drive_vm_tell_child(params, vm->pid);
 	if (!rc)
 		rc = console_create(serial[0], path, &vm->console, err);
@@ -252,6 +203,10 @@ int drive_vm_start(const struct drive_vm_params *params, struct drive_vm *vm,
 		drive_vm_tell_child(params, 0);
 		rc = explain_death(vm, rc, &why);
 		rc = refusal(vm, rc, why.text);
+		if (drive_vfio_explain(&vm->vfio, &usage)) {
+			rc = -EINVAL;
+			why = usage;
+		}
 		drive_vm_stop(vm);
 		return error_set(err, rc, "%s", why.text);
 	}
@@ -291,6 +246,7 @@ void drive_vm_stop(struct drive_vm *vm)
 {
 	if (!vm->attached)
 		end_process(vm);
+	drive_vfio_stop(&vm->vfio);
 	qmp_client_destroy(vm->qmp);
 	console_destroy(vm->console);
 	if (vm->control)

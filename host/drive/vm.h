@@ -16,6 +16,7 @@
 #include "base/hyperv.h"
 #include "drive/counters.h"
 #include "drive/ram.h"
+#include "drive/vm_vfio.h"
 
 struct abi_control;
 struct console;
@@ -65,6 +66,7 @@ struct drive_vm_params {
 	const char *incoming; /* address to wait at, or NULL: boot */
 	const char *devices; /* mini: --devices of vmferry vmm; NULL = none */
 	const char *commit; /* mini: --commit of vmferry vmm; NULL = default */
+	struct drive_vfio_params vfio; /* mini */
 	const char *die_at; /* phase to be killed in (--fault), or NULL */
 	bool paused; /* don't run the vCPUs by itself */
 	/* Hyper-V's interface; QEMU: only the wishes, as flags of -cpu. */
@@ -90,6 +92,7 @@ struct drive_vm {
 	uint64_t started_ns; /* just before fork */
 	uint64_t cpu_ns; /* its CPU time when it was last asked */
 	char log_path[128];
+	struct drive_vfio vfio;
 	struct qmp_client *qmp;
 	struct console *console;
 	struct ram ram; /* filled in by drive_vm_map() */

@@ -34,6 +34,7 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		      int qmp_fd, int serial_fd)
 {
 	const struct drive_memory *m = &p->memory;
+	unsigned int i;
 
 	drive_args_add(a, "vmferry");
 	drive_args_add(a, "vmm");
@@ -61,6 +62,8 @@ static void arguments(struct drive_args *a, const struct drive_vm_params *p,
 		drive_args_add(a, "--incoming=%s", p->incoming);
 	if (p->devices)
 		drive_args_add(a, "--devices=%s", p->devices);
+	for (i = 0; i < p->vfio.nr_sockets; i++)
+		drive_args_add(a, "--vfio-user=%s", p->vfio.socket[i]);
 	if (p->commit)
 		drive_args_add(a, "--commit=%s", p->commit);
 	if (p->die_at)

@@ -238,14 +238,18 @@ static int do_query_stats(void *ctx, struct qmp_call *call, json_t *args,
 static int set_skip(struct machine *m, json_t *skip, struct qmp_error *err)
 {
 	json_int_t count, seed;
+	int dma = 0;
 
-	if (json_unpack(skip, "{s:I, s:I!}", "count", &count, "seed", &seed) ||
+	if (json_unpack(skip, "{s:I, s:I, s?b!}", "count", &count, "seed",
+			&seed, "dma", &dma) ||
 	    count < 0 || count > 1 << 20)
 		return qmp_error_set(err, -EINVAL,
 				     "x-sabotage-skip-dirty is {'count': "
-				     "0..1048576, 'seed': INT}");
+				     "0..1048576, 'seed': INT, 'dma': BOOL "
+				     "(optional)}");
 	m->migration.skip_count = (uint64_t)count;
 	m->migration.skip_seed = (uint64_t)seed;
+	m->migration.skip_dma = dma;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "control.h"
 #include "machine/state.h"
+#include "machine/vfio_user.h"
 
 static const char *const run_state_names[] = {
 	[RUN_PRELAUNCH] = "prelaunch",
@@ -33,10 +34,16 @@ const char *machine_status(const struct machine *m)
 
 int machine_set_running(struct machine *m)
 {
-	int rc = vm_resume(m->vm);
+	struct error err = { "" };
+	int rc = machine_vfio_run(m, &err);
 
-	if (rc)
+	if (!rc)
+		rc = vm_resume(m->vm);
+	if (rc) {
+		machine_vfio_stop(m, false, &err);
+		migration_blame_locked(m, &err);
 		return rc;
+	}
 	m->run = RUN_RUNNING;
 	qmp_server_event(m->qmp, "RESUME", NULL);
 	return 0;
@@ -45,8 +52,12 @@ int machine_set_running(struct machine *m)
 void machine_set_stopped(struct machine *m, enum run_state run)
 {
 	bool ran = m->run == RUN_RUNNING;
+	struct error err = { "" };
 
 	vm_pause(m->vm);
+	/* The engine stops them for what it wants of them. */
+	if (ran && run != RUN_FINISH_MIGRATE)
+		machine_vfio_stop(m, false, &err);
 	m->run = run;
 	if (ran)
 		qmp_server_event(m->qmp, "STOP", NULL);
@@ -125,9 +136,14 @@ static void on_shutdown(void *ctx, unsigned int vcpu)
 	ended(ctx, RUN_SHUTDOWN, "guest-reset", NULL);
 }
 
+void machine_failed(struct machine *m, const char *sentence)
+{
+	ended(m, RUN_INTERNAL_ERROR, "host-error", sentence);
+}
+
 static void on_failed(void *ctx, unsigned int vcpu, const char *sentence)
 {
-	ended(ctx, RUN_INTERNAL_ERROR, "host-error", sentence);
+	machine_failed(ctx, sentence);
 }
 
 static const struct vm_events events = {
@@ -215,6 +231,15 @@ static int check_params(const struct machine_params *p, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--handover goes with --incoming and "
 				 "--backing memfd");
+	if (p->vfio_user.nr && p->backing != BACKING_MEMFD &&
+	    p->backing != BACKING_FILE)
+		return error_set(err, -EINVAL,
+				 "--vfio-user needs --backing memfd or a "
+				 "file: the device maps the guest's memory");
+	if (p->vfio_user.nr && p->handover)
+		return error_set(err, -EINVAL,
+				 "--vfio-user does not go with --handover: the "
+				 "device maps memory that would be replaced");
 	return 0;
 }
 
@@ -277,6 +302,8 @@ static int make(struct machine *m, struct error *err)
 	rc = vm_create(&params, &m->vm, err);
 	if (!rc)
 		rc = add_devices(m, err);
+	if (!rc)
+		rc = bad_address(machine_vfio_open(m, err));
 	if (!rc && p->prealloc && !p->handover)
 		rc = machine_prealloc(m, err);
 	if (!rc)
@@ -295,7 +322,9 @@ static void unmake(struct machine *m)
 	if (m->qmp)
 		migration_exit(m);
 	machine_prealloc_end(m);
+	machine_vfio_quiet(m);
 	vm_destroy(m->vm);
+	machine_vfio_close(m);
 	serial_port_close(m);
 	if (m->listen_fd >= 0)
 		close(m->listen_fd);

@@ -16,6 +16,14 @@
 #include "vmm/queue_devices.h"
 #include "vmm/vm.h"
 
+#define MACHINE_MAX_VFIO_USER 4u
+
+/* UNIX sockets where vfio-user devices are served. */
+struct vfio_user_list {
+	unsigned int nr;
+	const char *path[MACHINE_MAX_VFIO_USER];
+};
+
 struct machine_params {
 	uint64_t ram_bytes;
 	unsigned int nr_vcpus;
@@ -32,6 +40,7 @@ struct machine_params {
 	bool handover; /* incoming: RAM comes by descriptor */
 	enum vm_commit commit; /* while devices' states are loaded */
 	struct queues_list devices; /* net and blk, in this order */
+	struct vfio_user_list vfio_user; /* RAM must be a memfd, then */
 	struct hyperv_choice hyperv;
 	enum vm_nested nested; /* may the guest be a hypervisor? */
 	bool dirty_ring; /* log writes in rings, not KVM's bitmap */

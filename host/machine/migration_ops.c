@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/buf.h"
+#include "machine/vfio_user.h"
 #include "vmm/device.h"
 #include "vmm/dirty.h"
 #include "vmm/nested.h"
@@ -39,7 +40,19 @@ static void op_region(void *vm, unsigned int index,
 
 static int op_log_start(void *vm)
 {
-	return vm_log_start(((struct machine *)vm)->vm);
+	struct machine *m = vm;
+	struct error err = { "" };
+	int rc = vm_log_start(m->vm);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&m->lock);
+	rc = machine_vfio_log_start(m, &err);
+	migration_blame_locked(m, &err);
+	pthread_mutex_unlock(&m->lock);
+	if (rc)
+		vm_log_stop(m->vm);
+	return rc;
 }
 
 static int op_log_stop(void *vm)
@@ -49,6 +62,7 @@ static int op_log_stop(void *vm)
 
 	/* Milliseconds, and a machine given away never needs it. */
 	pthread_mutex_lock(&m->lock);
+	machine_vfio_log_stop(m);
 	if (m->run == RUN_RUNNING)
 		rc = vm_log_stop(m->vm);
 	else
@@ -60,8 +74,12 @@ static int op_log_stop(void *vm)
 static int op_fetch_dirty(void *vm, unsigned int index, uint64_t *bitmap,
 			  size_t bitmap_bytes)
 {
-	return vm_fetch_dirty(((struct machine *)vm)->vm, index, bitmap,
-			      bitmap_bytes);
+	struct machine *m = vm;
+	struct error err = { "" };
+	int rc = machine_vfio_fetch_dirty(m, index, &err);
+
+	migration_blame(m, &err);
+	return rc ? rc : vm_fetch_dirty(m->vm, index, bitmap, bitmap_bytes);
 }
 
 static int op_clear_dirty(void *vm, unsigned int index, uint64_t first,
@@ -81,19 +99,25 @@ static int op_touched(void *vm, unsigned int index, uint64_t first,
 static int op_reached(void *vm, unsigned int index, uint64_t end_page,
 		      struct error *err)
 {
-	return machine_prealloc_reached(vm, index, end_page, err);
+	int rc = machine_vfio_check(vm, err);
+
+	return rc ? rc : machine_prealloc_reached(vm, index, end_page, err);
 }
 
 static int op_pause(void *vm)
 {
 	struct machine *m = vm;
+	struct error err = { "" };
+	int rc;
 
 	pthread_mutex_lock(&m->lock);
 	m->source_ran = m->run == RUN_RUNNING;
 	m->stay_stopped = false;
 	machine_set_stopped(m, RUN_FINISH_MIGRATE);
+	rc = machine_vfio_stop(m, true, &err);
+	migration_blame_locked(m, &err);
 	pthread_mutex_unlock(&m->lock);
-	return m->ended ? -ESHUTDOWN : 0;
+	return m->ended ? -ESHUTDOWN : rc;
 }
 
 /* With the lock held. */
@@ -209,4 +233,5 @@ const struct migrate_vm_ops migration_ops = {
 	.save_state = op_save_state,
 	.load_state = op_load_state,
 	.handover = &machine_handover_ops,
+	.devices = &machine_vfio_ops,
 };

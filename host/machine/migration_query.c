@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "control.h"
 #include "machine/skip_dirty.h"
+#include "machine/vfio_user.h"
 #include "vmm/state.h"
 
 static json_t *number(uint64_t value)
@@ -124,6 +125,8 @@ static json_t *details(struct machine *m, const struct migrate_stats *s)
 	if (m->migration.skip &&
 	    (!m->migration.active || s->phase >= MIGRATE_COMMITTED))
 		set(own, "skipped-gfns", skip_dirty_gfns(m->migration.skip));
+	if (m->vfio)
+		set(own, "vfio", machine_vfio_query(m));
 	if (m->migration.outgoing) {
 		set(own, "send", machine_send_stats(&s->send));
 		set(own, "running-confirmed",

@@ -102,9 +102,14 @@ static void on_final_dirty(void *ctx, unsigned int index, uint64_t *bitmap)
 void migration_blame(struct machine *m, const struct error *err)
 {
 	pthread_mutex_lock(&m->lock);
+	migration_blame_locked(m, err);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void migration_blame_locked(struct machine *m, const struct error *err)
+{
 	if (err->text[0])
 		error_set(&m->migration.error, 0, "%s", err->text);
-	pthread_mutex_unlock(&m->lock);
 }
 
 static int create_source(struct machine *m)
@@ -117,14 +122,17 @@ static int create_source(struct machine *m)
 		.round = on_round,
 	};
 	uint64_t count, seed;
+	bool dma;
 	int rc = 0;
 
 	pthread_mutex_lock(&m->lock);
 	count = g->skip_count;
 	seed = g->skip_seed;
+	dma = g->skip_dma;
 	pthread_mutex_unlock(&m->lock);
 	if (count) {
-		rc = skip_dirty_create(vm_memory(m->vm), count, seed, &g->skip);
+		rc = skip_dirty_create(vm_memory(m->vm), count, seed, dma,
+				       &g->skip);
 		if (rc) {
 			migration_blame(
 				m, &(struct error){ "no workload whose pages "

@@ -17,6 +17,7 @@ struct skip_dirty {
 	const struct oracle_log *log;
 	struct oracle oracle;
 	uint64_t count, random;
+	uint32_t first_worker; /* whose pages may be dropped, and the next */
 	/* By index in the working set: visit on the target + 1; 0 = unknown
 	 * or torn. */
 	uint64_t *sent;
@@ -61,7 +62,7 @@ static int read_epoch(struct skip_dirty *s)
 }
 
 int skip_dirty_create(const struct guestmem *mem, uint64_t count, uint64_t seed,
-		      struct skip_dirty **ret_skip)
+		      bool dma, struct skip_dirty **ret_skip)
 {
 	struct skip_dirty *s = aligned_alloc(64, sizeof(*s));
 	int rc;
@@ -73,6 +74,11 @@ int skip_dirty_create(const struct guestmem *mem, uint64_t count, uint64_t seed,
 	s->count = count;
 	s->random = seed;
 	rc = read_epoch(s);
+	if (!rc && dma)
+		s->first_worker = s->control->nr_vcpus;
+	/* The vCPUs have all of it. */
+	if (!rc && s->first_worker >= s->oracle.nr_vcpus)
+		rc = -EINVAL;
 	if (!rc) {
 		s->sent = calloc(s->oracle.nr_pages, sizeof(*s->sent));
 		s->gfn = calloc(count, sizeof(*s->gfn));
@@ -124,6 +130,8 @@ static bool qualifies(struct skip_dirty *s, uint64_t gfn)
 	if (!oracle_index(&s->oracle, gfn, &index) || !s->sent[index])
 		return false;
 	vcpu = oracle_owner(&s->oracle, index);
+	if (vcpu < s->first_worker)
+		return false;
 	oracle_history_init(&history, &s->oracle, vcpu, &s->log[vcpu],
 			    s->vcpu[vcpu].steps);
 	visit = oracle_history_visit(&history, index);

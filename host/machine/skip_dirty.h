@@ -11,6 +11,7 @@
 #define VMFERRY_MACHINE_SKIP_DIRTY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/guestmem.h"
@@ -20,11 +21,13 @@ struct skip_dirty;
 /**
  * skip_dirty_create() - get ready to drop @count pages.
  * @mem: of a machine with a control area and a workload that has started.
+ * @dma: only pages of the DMA engines' slices: nobody but the devices' logs
+ *	tells that those are dirty.
  *
  * Return: 0, -ENOMEM, or -EINVAL if there is no workload to damage.
  */
 int skip_dirty_create(const struct guestmem *mem, uint64_t count, uint64_t seed,
-		      struct skip_dirty **ret_skip);
+		      bool dma, struct skip_dirty **ret_skip);
 void skip_dirty_destroy(struct skip_dirty *s);
 
 /* For struct migrate_observer. */

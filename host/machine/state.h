@@ -15,6 +15,7 @@
 #include "qmp/server.h"
 #include "vmm/vm.h"
 
+struct machine_vfio;
 struct skip_dirty;
 
 /* QEMU's run states, those that we have. */
@@ -39,6 +40,7 @@ struct migration {
 	struct migrate_compress how; /* that way */
 	unsigned int decompress_threads; /* as a target */
 	uint64_t skip_count, skip_seed; /* x-sabotage-skip-dirty */
+	bool skip_dma; /* of what DMA engines wrote */
 	bool drop_nested; /* x-sabotage-drop-nested-state */
 
 	/* The one that runs, or ran last. */
@@ -83,6 +85,7 @@ struct machine_prealloc {
 struct machine {
 	const struct machine_params *params;
 	struct vm *vm;
+	struct machine_vfio *vfio; /* vfio_user.h; NULL = no such device */
 	struct qmp_server *qmp;
 	int listen_fd; /* incoming, watched by the loop; -1 */
 	int signal_fd;
@@ -125,7 +128,9 @@ const char *machine_status(const struct machine *m);
 /* machine.c: the verbs behind `stop` and `cont`; with a sentence. */
 int machine_stop(struct machine *m);
 int machine_cont(struct machine *m, struct error *err);
-/* With the lock held: switch vCPUs and state, tell the clients. */
+/* It cannot go on; @sentence says why. Any thread, the first one counts. */
+void machine_failed(struct machine *m, const char *sentence);
+/* With the lock held: switch vCPUs, devices and state, tell the clients. */
 int machine_set_running(struct machine *m);
 void machine_set_stopped(struct machine *m, enum run_state run);
 
@@ -179,8 +184,10 @@ void *migration_run_source(void *machine);
 void *migration_run_target(void *machine);
 /* With the lock held: QEMU's word, told to who wants events. */
 void migration_set_status(struct machine *m, const char *status);
-/* Takes the lock. Of several sentences the first one stays. */
+/* Of several sentences the first one stays. The first takes the lock, the
+ * second has it. */
 void migration_blame(struct machine *m, const struct error *err);
+void migration_blame_locked(struct machine *m, const struct error *err);
 
 /* compression.c; all with the lock held. */
 void compression_init(struct machine *m);

@@ -35,6 +35,8 @@ static const struct command_help help = {
 		"--backing memfd'\n"
 		"  vmferry migrate --compress zstd --compress-threads 4 "
 		"--channels 2\n"
+		"  vmferry migrate --vfio-device state-size=64M --workload "
+		"rate=50M,dma=50M\n"
 		"  vmferry migrate --for 1h --hops 5 --workload rate=100M\n"
 		"  vmferry migrate --source-qmp /run/a.qmp --target-qmp "
 		"/run/b.qmp\n"

@@ -11,8 +11,12 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } subcommands[] = {
+	{ "check", cmd_vfio_check,
+	  "does a device keep the rules of migration, and of vfio-user" },
 	{ "device", cmd_vfio_device,
 	  "serve a migratable PCI device of our own over vfio-user" },
+	{ "transfer", cmd_vfio_transfer,
+	  "move a device's state to another device, without a machine" },
 };
 
 #define NR_SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -30,7 +34,10 @@ static void print_help(FILE *f)
 	fprintf(f, "\nvmferry vfio SUBCOMMAND --help explains each.\n\n"
 		   "Example:\n"
 		   "  vmferry vfio device --socket /tmp/dev.sock "
-		   "--state-size 64M\n");
+		   "--state-size 64M\n"
+		   "  vmferry vfio check /tmp/dev.sock --yes\n"
+		   "  vmferry vfio transfer --from /tmp/a.sock --to "
+		   "/tmp/b.sock\n");
 }
 
 int cmd_vfio(int argc, char **argv)

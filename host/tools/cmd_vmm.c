@@ -19,6 +19,7 @@ struct settings {
 	const char *kernel, *append, *qmp, *serial, *incoming, *die_at;
 	const char *boot_fault, *devices, *dump_state;
 	unsigned int commit, nested;
+	struct option_list vfio_user;
 	struct hyperv_choice hyperv;
 	bool paused, handover, json;
 };
@@ -68,6 +69,11 @@ static const struct option_spec options[] = {
 	  "KIND:DEVICESxQUEUES,...: net and blk, at most 62 devices of 64\n"
 	  "queues, for the guest's command 'queues' (default: none)",
 	  0, 0, NULL },
+	{ "vfio-user", OPTION_LIST, AT(vfio_user), "PATH",
+	  "a PCI device that is served there, or on fd:N, over vfio-user;\n"
+	  "up to 4 times. RAM is then a memfd, unless --backing says\n"
+	  "file:PATH",
+	  0, 0, NULL },
 	HYPERV_OPTIONS(AT_HYPERV),
 	{ "nested", OPTION_CHOICE, AT(nested), "HOW",
 	  "may the guest be a hypervisor: auto (default: where the host's\n"
@@ -103,6 +109,8 @@ static const struct command_help help = {
 		"unix:/tmp/m.sock\n"
 		"  vmferry vmm --ram 1G --devices net:8x16,blk:16x4 --serial "
 		"stdio\n"
+		"  vmferry vmm --ram 1G --vfio-user /tmp/dev.sock --serial "
+		"stdio\n"
 		"  vmferry vmm --hyperv user --hv-time off --serial stdio\n"
 		"  vmferry vmm --dump-state guest.snapshot\n"
 		"  vmferry vmm --boot-fault e820-overlap --serial stdio "
@@ -116,6 +124,21 @@ static int list_faults(void)
 	for (f = boot_faults; f->name; f++)
 		printf("%-16s %s\n", f->name, f->text);
 	return EXIT_DONE;
+}
+
+static int take_vfio_user(const struct option_list *given,
+			  struct vfio_user_list *ret, struct error *err)
+{
+	if (given->nr > MACHINE_MAX_VFIO_USER)
+		return error_set(err, -EINVAL,
+				 "--vfio-user: a machine has at most %u such "
+				 "devices",
+				 MACHINE_MAX_VFIO_USER);
+	while (ret->nr < given->nr) {
+		ret->path[ret->nr] = given->item[ret->nr];
+		ret->nr++;
+	}
+	return 0;
 }
 
 int cmd_vmm(int argc, char **argv)
@@ -153,6 +176,8 @@ int cmd_vmm(int argc, char **argv)
 	}
 	if (hyperv_options_check(&s.hyperv, false, &err))
 		return tools_fail("vmm", EXIT_USAGE, &err);
+	if (s.vfio_user.nr && !s.memory.backing)
+		s.memory.backing = "memfd";
 	if (memory_resolve(&s.memory, NULL, s.ram_bytes, &err))
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	params = (struct machine_params){
@@ -181,6 +206,8 @@ int cmd_vmm(int argc, char **argv)
 		.paused = s.paused,
 		.version = VMFERRY_VERSION,
 	};
+	if (take_vfio_user(&s.vfio_user, &params.vfio_user, &err))
+		return tools_fail("vmm", EXIT_USAGE, &err);
 	if (s.devices && device_list_parse(s.devices, &params.devices, &err))
 		return tools_fail("vmm", EXIT_USAGE, &err);
 	if (s.devices)

@@ -61,9 +61,10 @@ static json_t *probe(const struct cycles_boot *boot,
 {
 	double ns = boot->tsc_hz ? 1e9 / (double)boot->tsc_hz : NAN;
 	bool has = p->nr_ticks;
-	json_t *o = json_pack("{s:s, s:i, s:I, s:b}", "probe", p->name, "ring",
-			      (int)p->ring, "rounds", (json_int_t)p->nr_ticks,
-			      "broke", p->broke);
+	json_t *o = json_pack("{s:s, s:i, s:I, s:b, s:I}", "probe", p->name,
+			      "ring", (int)p->ring, "rounds",
+			      (json_int_t)p->nr_ticks, "broke", p->broke,
+			      "disturbed_turns", (json_int_t)p->nr_disturbed);
 
 	json_object_set_new(o, "skipped",
 			    has ? json_null() : result_string(p->skipped));

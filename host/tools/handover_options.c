@@ -24,8 +24,8 @@ int handover_choose_backing(struct common_settings *s, bool handover,
 
 int handover_resolve(const struct run_settings *run, struct error *err)
 {
-	bool skip = run->sabotage.count &&
-		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+	bool skip =
+		run->sabotage.count && sabotage_is_engine(run->sabotage.kind);
 
 	if (run->kind == DRIVE_QEMU)
 		return error_set(err, -EINVAL,
@@ -35,6 +35,11 @@ int handover_resolve(const struct run_settings *run, struct error *err)
 				 "--transport memfd passes descriptors, which "
 				 "no relay carries: drop --relay and the "
 				 "--link-... options");
+	if (run->vfio[0].nr_devices || run->vfio[0].nr_sockets)
+		return error_set(err, -EINVAL,
+				 "--transport memfd replaces the target's "
+				 "memory, which its vfio-user devices have "
+				 "mapped");
 	if (run->nr_channels > 1 || skip)
 		return error_set(err, -EINVAL,
 				 "with --transport memfd no pages travel: "

@@ -61,6 +61,8 @@ int migrate_ab(const struct command_help *help,
 	if (!a->ab || !a->ab[strspn(a->ab, " \t\n")])
 		return 0;
 	m->variant[1].s = *a;
+	/* Devices that B names take the place of A's. */
+	m->variant[1].s.vfio = (struct vfio_choice){ .device.nr = 0 };
 	if (asprintf(&text, "migrate %s", a->ab) < 0)
 		return error_set(err, -ENOMEM, "no memory");
 	rc = words_split(text, &m->ab_words, NULL, &why);
@@ -69,6 +71,8 @@ int migrate_ab(const struct command_help *help,
 		rc = parse(help, tables, m, &why);
 	if (rc)
 		return error_set(err, rc, "--ab: %s", why.text);
+	if (!vfio_is_wanted(&m->variant[1].s.vfio))
+		m->variant[1].s.vfio = a->vfio;
 	wrong = whole_command(a, &m->variant[1].s);
 	if (wrong)
 		return error_set(err, -EINVAL,

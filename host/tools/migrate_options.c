@@ -12,6 +12,7 @@
 #include "tools/migrate_parse.h"
 
 #define AT(field) offsetof(struct migrate_settings, field)
+#define AT_VFIO(field) AT(vfio.field)
 
 static const char *const transports[] = { "auto", "unix",  "tcp",
 					  "file", "memfd", NULL };
@@ -25,6 +26,7 @@ const struct option_spec migrate_options[] = {
 	  "snapshot, then the target loads it; memfd: RAM is handed\n"
 	  "over by descriptor, only the state travels",
 	  0, 0, transports },
+	VFIO_OPTIONS(AT_VFIO),
 	{ "snapshot", OPTION_STRING, AT(snapshot), "FILE",
 	  "keep that snapshot, for boot --load; an older one is replaced,\n"
 	  "another file is not",
@@ -61,8 +63,9 @@ const struct option_spec migrate_options[] = {
 	  0, 0, NULL },
 	{ "sabotage", OPTION_STRING, AT(sabotage_text), "KIND[:COUNT]",
 	  "damage COUNT pages (default 1) on purpose:\n"
-	  "skip-dirty (forget to send a write), stale, flip, zero,\n"
-	  "misplace, tear; the verifier must find these and no others",
+	  "skip-dirty (forget to send a write), skip-dma-dirty (one of\n"
+	  "a DMA engine's), stale, flip, zero, misplace, tear; the\n"
+	  "verifier must find these and no others",
 	  0, 0, NULL },
 	{ "heartbeat", OPTION_TIME, AT(heartbeat_ns), "TIME",
 	  "the guest logs its clocks that often, e.g. 100ms: did they\n"
@@ -157,8 +160,8 @@ static bool names_qemu(const struct migrate_settings *s)
 static int resolve_qemu(const struct migrate_settings *s,
 			struct run_settings *run, struct error *err)
 {
-	bool skip = run->sabotage.count &&
-		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+	bool skip =
+		run->sabotage.count && sabotage_is_engine(run->sabotage.kind);
 	int rc;
 
 	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
@@ -291,6 +294,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	int rc;
 
 	rc = handover_choose_backing(&s->common, by_handover(s), err);
+	if (!rc)
+		rc = vfio_choose_backing(&s->vfio, &s->common, err);
 	if (rc)
 		return rc;
 	/* Which of the two it is settles what the others may say. */
@@ -342,6 +347,8 @@ int migrate_resolve(struct migrate_settings *s, struct run_settings *run,
 	if (!rc && run->commit && run->kind != DRIVE_MINI)
 		rc = error_set(err, -EINVAL,
 			       "--commit is the mini VMM's: not with QEMU");
+	if (!rc)
+		rc = vfio_resolve(&s->vfio, run, err);
 	if (!rc)
 		rc = resolve_qemu(s, run, err);
 	if (!rc)

@@ -15,6 +15,7 @@
 #include "tools/options.h"
 #include "tools/predict_meter.h"
 #include "tools/send_options.h"
+#include "tools/vfio_options.h"
 
 struct migrate_settings {
 	struct common_settings common; /* first */
@@ -31,6 +32,7 @@ struct migrate_settings {
 	uint64_t channels;
 	struct compress_choice compress;
 	struct send_choice send;
+	struct vfio_choice vfio;
 	const char *snapshot;
 	const char *ab; /* options of variant B; NULL, "" = none */
 	const char *bundle; /* directory; "" = none; NULL = as --for has it */

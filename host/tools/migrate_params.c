@@ -27,6 +27,7 @@ json_t *migrate_params(const struct migrate_settings *s,
 	json_object_set_new(o, "downtime_limit_ms",
 			    json_real((double)run->downtime_limit_ns / 1e6));
 	json_object_set_new(o, "snapshot", result_string(run->snapshot));
+	vfio_params(run, o);
 	json_object_set_new(o, "channels", json_integer(run->nr_channels));
 	json_object_set_new(o, "commit",
 			    json_string(run->commit ? run->commit : "once"));

@@ -11,6 +11,7 @@
 #include "tools/predict_report.h"
 #include "tools/sample_memory.h"
 #include "tools/sample_time.h"
+#include "tools/sample_vfio.h"
 #include "tools/send_options.h"
 
 #define MAX_EXAMPLES 32u
@@ -352,6 +353,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
 	set(o, "devices", devices(s));
+	set(o, "vfio", sample_vfio(s, result));
 	set(o, "vantage", vantage(settings, s, result));
 	set(o, "vmm_reported",
 	    s->vmm_reported ? json_incref(s->vmm_reported) : json_null());

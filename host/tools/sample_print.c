@@ -11,6 +11,7 @@
 #include "report/table.h"
 #include "tools/predict_report.h"
 #include "tools/sample_time.h"
+#include "tools/sample_vfio.h"
 
 static void time_pair(struct table *t, const char *key, double ms,
 		      const char *note)
@@ -327,5 +328,6 @@ void sample_print(const struct run_settings *settings,
 	predict_print_score(s, f);
 	print_integrity(s, f);
 	sample_time_print(settings, s, f);
+	sample_vfio_print(s, f);
 	print_sabotage(settings, s, f);
 }

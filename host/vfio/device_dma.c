@@ -3,15 +3,13 @@
 #include "vfio/device_dma.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "base/sealed.h"
 
 #define PAGE_MASK 4095ull
 #define FLAGS (USER_DMA_READABLE | USER_DMA_WRITEABLE)
@@ -40,18 +38,6 @@ static bool map_valid(const struct user_dma_map *map)
 	       !(map->flags & ~FLAGS);
 }
 
-/* A memfd of ordinary pages that can never shrink: a store does not fault. */
-static bool is_sealed(int fd, uint64_t end)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct statfs fs;
-	struct stat st;
-
-	return seals >= 0 && (seals & F_SEAL_SHRINK) && !fstat(fd, &st) &&
-	       (uint64_t)st.st_size >= end && !fstatfs(fd, &fs) &&
-	       fs.f_type == TMPFS_MAGIC;
-}
-
 static int map_fd(struct dma_region *r, const struct user_dma_map *map, int fd)
 {
 	int prot = (map->flags & USER_DMA_READABLE ? PROT_READ : 0) |
@@ -67,7 +53,7 @@ static int map_fd(struct dma_region *r, const struct user_dma_map *map, int fd)
 		return -errno;
 	madvise(p, map->size, MADV_DONTDUMP);
 	r->hva = p;
-	r->sealed = is_sealed(fd, map->offset + map->size);
+	r->sealed = sealed_fd(fd, map->offset + map->size);
 	return 0;
 }
 
@@ -120,12 +106,19 @@ static void region_exit(struct dma_region *r)
 		munmap(r->hva, r->size);
 }
 
+bool dma_table_has(const struct dma_table *t, uint64_t address, uint64_t size)
+{
+	size_t at = lower_bound(t, address);
+
+	return at < t->nr && t->list[at].address == address &&
+	       t->list[at].size == size;
+}
+
 int dma_table_remove(struct dma_table *t, uint64_t address, uint64_t size)
 {
 	size_t at = lower_bound(t, address);
 
-	if (at == t->nr || t->list[at].address != address ||
-	    t->list[at].size != size)
+	if (!dma_table_has(t, address, size))
 		return -ENOENT;
 	region_exit(&t->list[at]);
 	t->nr--;

@@ -33,6 +33,8 @@ int dma_table_add(struct dma_table *t, const struct user_dma_map *map, int fd,
 		  bool overlap);
 /* -ENOENT unless exactly that region is there. */
 int dma_table_remove(struct dma_table *t, uint64_t address, uint64_t size);
+/* Is exactly that region there? */
+bool dma_table_has(const struct dma_table *t, uint64_t address, uint64_t size);
 /* All of them. */
 void dma_table_clear(struct dma_table *t);
 

@@ -31,7 +31,9 @@ int device_handle_dma_unmap(struct vfio_device *d, struct user_message *m,
 		dma_table_clear(&d->dma);
 	else if (u.flags)
 		rc = -EINVAL;
-	else if (!device_has_fault(d, FAULT_DMA_AFTER_UNMAP))
+	else if (device_has_fault(d, FAULT_DMA_AFTER_UNMAP))
+		rc = dma_table_has(&d->dma, u.address, u.size) ? 0 : -ENOENT;
+	else
 		rc = dma_table_remove(&d->dma, u.address, u.size);
 	u.argsz = sizeof(u);
 	device_reply_put(r, &u, sizeof(u));

@@ -71,6 +71,9 @@ void device_reset(struct vfio_device *d)
 		d->state = MIG_STATE_STOP;
 	else if (!device_has_fault(d, FAULT_BAD_RESET))
 		d->state = MIG_STATE_RUNNING;
+	/* The fault stays in its state; a stream brings it out of that one. */
+	else if (d->state == MIG_STATE_RESUMING)
+		device_load_begin(d);
 }
 
 void device_detach(struct vfio_device *d)

@@ -260,14 +260,11 @@ static int sort_out(struct user_wire *w, struct user_message *m,
 	return rc < 0 ? rc : 0;
 }
 
-int user_wire_call(struct user_wire *w, uint16_t command,
-		   const struct user_payload *p, struct user_message *ret_reply,
-		   int timeout_ms)
+int user_wire_await(struct user_wire *w, uint16_t command, uint16_t id,
+		    struct user_message *ret_reply, int timeout_ms)
 {
 	uint64_t deadline = deadline_after(timeout_ms);
-	struct user_header h = { .id = w->next_id++, .command = command };
-	uint16_t id = h.id;
-	int rc = user_wire_send(w, &h, p);
+	int rc = 0;
 
 	while (!rc) {
 		rc = receive_until(w, ret_reply, deadline);
@@ -277,6 +274,17 @@ int user_wire_call(struct user_wire *w, uint16_t command,
 	if (rc > 0)
 		return 0;
 	return rc == -EAGAIN ? -ETIMEDOUT : rc;
+}
+
+int user_wire_call(struct user_wire *w, uint16_t command,
+		   const struct user_payload *p, struct user_message *ret_reply,
+		   int timeout_ms)
+{
+	struct user_header h = { .id = w->next_id++, .command = command };
+	uint16_t id = h.id;
+	int rc = user_wire_send(w, &h, p);
+
+	return rc ? rc : user_wire_await(w, command, id, ret_reply, timeout_ms);
 }
 
 int user_wire_reply(struct user_wire *w, const struct user_header *request,

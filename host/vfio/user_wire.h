@@ -108,6 +108,11 @@ int user_wire_call(struct user_wire *w, uint16_t command,
 		   const struct user_payload *p, struct user_message *ret_reply,
 		   int timeout_ms);
 
+/* The second half of it: waits for the reply to what user_wire_send() sent
+ * with @id. */
+int user_wire_await(struct user_wire *w, uint16_t command, uint16_t id,
+		    struct user_message *ret_reply, int timeout_ms);
+
 /* Answers @request, unless it wants no reply. As user_wire_send(). */
 int user_wire_reply(struct user_wire *w, const struct user_header *request,
 		    const struct user_payload *p);

@@ -124,9 +124,10 @@ int guestmem_touched(const struct guestmem *mem, unsigned int index,
 	const struct guestmem_region *r = &mem->region[index];
 	uint8_t *hva;
 
-	if (r->memfd >= 0)
-		return touched_file(r->memfd, first * PAGE, nr, ret_bits);
 	hva = r->hva + first * PAGE;
+	if (r->memfd >= 0)
+		return touched_shared(r->memfd, first * PAGE, hva, nr,
+				      ret_bits);
 	if (touched_wholly(hva, nr)) {
 		memset(ret_bits, 0, BITMAP_BYTES(nr));
 		bitmap_set_range(ret_bits, 0, nr);

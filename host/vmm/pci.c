@@ -87,6 +87,7 @@ uint32_t pci_config_read(struct pci_device *pci, unsigned int offset,
 int pci_config_write(struct pci_device *pci, unsigned int offset,
 		     unsigned int bytes, uint32_t value)
 {
+	bool was_enabled = atomic_load(&pci->msix_enabled);
 	unsigned int i;
 	int rc, err;
 
@@ -99,6 +100,9 @@ int pci_config_write(struct pci_device *pci, unsigned int offset,
 
 		*byte = (uint8_t)((*byte & ~mask) | (value >> 8 * i & mask));
 	}
+	/* What came while MSI-X was off was no interrupt. */
+	if (!was_enabled && pci->raised_outside)
+		pci_drain_vectors(pci);
 	rc = pci_update_bars(pci);
 	err = pci_update_vectors(pci);
 	rc = rc ? rc : err;

@@ -47,6 +47,7 @@
 #define PCI_WINDOW_END 0xfe000000ull
 
 struct pci_bus;
+struct pci_hooks;
 struct routes;
 struct vm;
 
@@ -115,6 +116,21 @@ struct pci_device {
 	struct pci_vector *vectors;
 	struct io_region msix_table, msix_pba;
 	atomic_bool msix_enabled;
+	/* Others write to the vectors' eventfds than pci_raise(). */
+	bool raised_outside;
+	const struct pci_hooks *hooks; /* NULL = none */
+};
+
+/*
+ * Configuration space that is not all ours: called for what the guest does
+ * through the ports, behind what it does to ours. Context: no transaction.
+ */
+struct pci_hooks {
+	/* What the guest reads in place of @value. */
+	uint32_t (*read)(struct pci_device *pci, unsigned int offset,
+			 unsigned int bytes, uint32_t value);
+	void (*written)(struct pci_device *pci, unsigned int offset,
+			unsigned int bytes, uint32_t value);
 };
 
 /* What moves with it of the above. */
@@ -173,6 +189,14 @@ int pci_add_capability(struct pci_device *pci, const void *cap, size_t bytes);
 int pci_add_msix(struct pci_device *pci, unsigned int bar,
 		 unsigned int nr_vectors, uint64_t table_offset,
 		 uint64_t pba_offset);
+
+/**
+ * pci_adopt_msix() - the same, by a capability that lies in config[] already.
+ * @at: its offset. Its number of vectors is set to @nr_vectors.
+ *
+ * Return: as pci_add_msix(); -EINVAL too for a BAR or places that it has not.
+ */
+int pci_adopt_msix(struct pci_device *pci, uint8_t at, unsigned int nr_vectors);
 
 #define PCI_DEVFN_ANY (-1)
 #define PCI_DEVFN(slot, function) ((slot) << 3 | (function))

@@ -87,12 +87,16 @@ static uint64_t read_port(void *ctx, uint64_t port, unsigned int bytes)
 	struct pci_bus *bus = ctx;
 	struct pci_device *pci;
 	unsigned int offset;
+	uint32_t value;
 
 	if (port < 4)
 		return port == 0 && bytes == 4 ? pci_bus_address(bus)
 					       : UINT64_MAX;
 	pci = addressed(bus, port, &offset);
-	return pci ? pci_config_read(pci, offset, bytes) : UINT64_MAX;
+	if (!pci)
+		return UINT64_MAX;
+	value = pci_config_read(pci, offset, bytes);
+	return pci->hooks ? pci->hooks->read(pci, offset, bytes, value) : value;
 }
 
 static void write_port(void *ctx, uint64_t port, unsigned int bytes,
@@ -108,8 +112,11 @@ static void write_port(void *ctx, uint64_t port, unsigned int bytes,
 		return;
 	}
 	pci = addressed(bus, port, &offset);
-	if (pci)
-		pci_config_write(pci, offset, bytes, (uint32_t)value);
+	if (!pci)
+		return;
+	pci_config_write(pci, offset, bytes, (uint32_t)value);
+	if (pci->hooks)
+		pci->hooks->written(pci, offset, bytes, (uint32_t)value);
 }
 
 static const struct io_ops port_ops = {

@@ -38,6 +38,7 @@
 
 #define CAP_MSIX 0x11u
 #define CAP_MSIX_BYTES 12u
+#define MSIX_BAR_BITS 0x7u
 #define MSIX_ENABLE 0x8000u
 #define MSIX_MASK_ALL 0x4000u
 #define MSIX_CONTROL_BITS (MSIX_ENABLE | MSIX_MASK_ALL)
@@ -92,7 +93,8 @@ void pci_set_bar_address(struct pci_device *pci, unsigned int index,
 int pci_update_vectors(struct pci_device *pci);
 /* Forgets what is pending. */
 void pci_drain_vectors(struct pci_device *pci);
-bool pci_vector_is_pending(struct pci_vector *vector);
+bool pci_vector_is_pending(const struct pci_device *pci,
+			   struct pci_vector *vector);
 void pci_vector_set_pending(struct pci_vector *vector, bool pending);
 uint16_t pci_msix_control(const struct pci_device *pci);
 void pci_set_msix_control(struct pci_device *pci, uint16_t control);

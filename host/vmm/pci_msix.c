@@ -32,11 +32,13 @@ void pci_set_msix_control(struct pci_device *pci, uint16_t control)
 				(control & MSIX_CONTROL_BITS)));
 }
 
-bool pci_vector_is_pending(struct pci_vector *vector)
+bool pci_vector_is_pending(const struct pci_device *pci,
+			   struct pci_vector *vector)
 {
 	struct pollfd pfd = { .fd = vector->fd, .events = POLLIN };
 
-	return !vector->connected && atomic_load(&vector->raised) &&
+	return !vector->connected &&
+	       (pci->raised_outside || atomic_load(&vector->raised)) &&
 	       poll(&pfd, 1, 0) == 1 && pfd.revents & POLLIN;
 }
 
@@ -61,7 +63,8 @@ void pci_drain_vectors(struct pci_device *pci)
 
 	for (i = 0; i < pci->nr_vectors; i++)
 		if (!pci->vectors[i].connected &&
-		    atomic_load(&pci->vectors[i].raised))
+		    (pci->raised_outside ||
+		     atomic_load(&pci->vectors[i].raised)))
 			pci_vector_set_pending(&pci->vectors[i], false);
 }
 
@@ -202,7 +205,7 @@ static uint64_t read_pba(void *ctx, uint64_t offset, unsigned int bytes)
 		uint64_t n = offset * 8 + i;
 
 		if (n < pci->nr_vectors &&
-		    pci_vector_is_pending(&pci->vectors[n]))
+		    pci_vector_is_pending(pci, &pci->vectors[n]))
 			value |= 1ull << i;
 	}
 	pci_commit(pci);
@@ -232,25 +235,21 @@ static int make_vectors(struct pci_device *pci, unsigned int nr)
 	return 0;
 }
 
-static int add_cap(struct pci_device *pci, unsigned int bar, unsigned int nr,
-		   uint64_t table, uint64_t pba)
-{
-	struct {
-		uint8_t id, next;
-		uint16_t control;
-		uint32_t table, pba;
-	} cap = { CAP_MSIX, 0, (uint16_t)(nr - 1), (uint32_t)table | bar,
-		  (uint32_t)pba | bar };
-	uint16_t writable = MSIX_CONTROL_BITS;
-	int at;
+/* As in the book. */
+struct msix_cap {
+	uint8_t id, next;
+	uint16_t control;
+	uint32_t table, pba; /* an offset, and the BAR in bits 0 to 2 */
+};
 
-	_Static_assert(sizeof(cap) == CAP_MSIX_BYTES, "as in the book");
-	at = pci_add_capability(pci, &cap, sizeof(cap));
-	if (at < 0)
-		return at;
+_Static_assert(sizeof(struct msix_cap) == CAP_MSIX_BYTES, "PCI");
+
+static void take_cap(struct pci_device *pci, uint8_t at)
+{
+	uint16_t writable = MSIX_CONTROL_BITS;
+
 	memcpy(&pci->writable[at + 2], &writable, sizeof(writable));
-	pci->msix_cap = (uint8_t)at;
-	return 0;
+	pci->msix_cap = at;
 }
 
 static bool fits(const struct memmap_region *region, uint64_t offset,
@@ -260,36 +259,95 @@ static bool fits(const struct memmap_region *region, uint64_t offset,
 	       bytes <= region->bytes - offset;
 }
 
+static int check_bar(const struct pci_device *pci, unsigned int bar,
+		     uint64_t offset, uint64_t bytes)
+{
+	const struct memmap_region *region =
+		bar < PCI_NR_BARS ? pci->bar[bar].region : NULL;
+
+	return region && region->kind == MEMMAP_CONTAINER &&
+			       fits(region, offset, bytes)
+		       ? 0
+		       : -EINVAL;
+}
+
+static int add_part(struct pci_device *pci, struct io_region *io,
+		    const char *name, const struct io_ops *ops, uint32_t place,
+		    uint64_t bytes)
+{
+	unsigned int bar = place & MSIX_BAR_BITS;
+	uint64_t offset = place & ~MSIX_BAR_BITS;
+	int rc = check_bar(pci, bar, offset, bytes);
+
+	if (!rc)
+		rc = io_region_init(io, name, bytes, ops, pci);
+	return rc ? rc
+		  : memmap_add(pci->bar[bar].region, &io->region, offset, 0);
+}
+
+static int check(const struct pci_device *pci, const struct msix_cap *cap,
+		 unsigned int nr)
+{
+	if (!nr || nr > PCI_MAX_VECTORS || pci->msix_cap || pci->bus)
+		return -EINVAL;
+	if (check_bar(pci, cap->table & MSIX_BAR_BITS,
+		      cap->table & ~MSIX_BAR_BITS, nr * ENTRY_BYTES))
+		return -EINVAL;
+	return check_bar(pci, cap->pba & MSIX_BAR_BITS,
+			 cap->pba & ~MSIX_BAR_BITS, (nr + 63) / 64 * 8);
+}
+
+static int add_parts(struct pci_device *pci, const struct msix_cap *cap,
+		     unsigned int nr)
+{
+	int rc = make_vectors(pci, nr);
+
+	if (!rc)
+		rc = add_part(pci, &pci->msix_table, "MSI-X table", &table_ops,
+			      cap->table, nr * ENTRY_BYTES);
+	if (!rc)
+		rc = add_part(pci, &pci->msix_pba, "MSI-X pending bits",
+			      &pba_ops, cap->pba, (nr + 63) / 64 * 8);
+	return rc;
+}
+
 int pci_add_msix(struct pci_device *pci, unsigned int bar,
 		 unsigned int nr_vectors, uint64_t table_offset,
 		 uint64_t pba_offset)
 {
-	uint64_t table_bytes = nr_vectors * ENTRY_BYTES;
-	uint64_t pba_bytes = (nr_vectors + 63) / 64 * 8;
-	struct memmap_region *region;
+	const struct msix_cap cap = {
+		.id = CAP_MSIX,
+		.control = (uint16_t)(nr_vectors - 1),
+		.table = (uint32_t)table_offset | bar,
+		.pba = (uint32_t)pba_offset | bar,
+	};
+	int rc = -EINVAL, at;
+
+	if (bar < PCI_NR_BARS && table_offset <= UINT32_MAX &&
+	    pba_offset <= UINT32_MAX &&
+	    !((table_offset | pba_offset) & MSIX_BAR_BITS))
+		rc = check(pci, &cap, nr_vectors);
+	if (rc)
+		return rc;
+	at = pci_add_capability(pci, &cap, sizeof(cap));
+	if (at < 0)
+		return at;
+	take_cap(pci, (uint8_t)at);
+	return add_parts(pci, &cap, nr_vectors);
+}
+
+int pci_adopt_msix(struct pci_device *pci, uint8_t at, unsigned int nr_vectors)
+{
+	struct msix_cap cap;
 	int rc;
 
-	if (bar >= PCI_NR_BARS || !pci->bar[bar].region || pci->msix_cap ||
-	    !nr_vectors || nr_vectors > PCI_MAX_VECTORS)
+	if (at < CONFIG_FIRST_CAP || at > PCI_CONFIG_BYTES - sizeof(cap))
 		return -EINVAL;
-	region = pci->bar[bar].region;
-	if (region->kind != MEMMAP_CONTAINER ||
-	    !fits(region, table_offset, table_bytes) ||
-	    !fits(region, pba_offset, pba_bytes) || pci->bus)
-		return -EINVAL;
-	rc = make_vectors(pci, nr_vectors);
-	if (!rc)
-		rc = add_cap(pci, bar, nr_vectors, table_offset, pba_offset);
-	if (!rc)
-		rc = io_region_init(&pci->msix_table, "MSI-X table",
-				    table_bytes, &table_ops, pci);
-	if (!rc)
-		rc = io_region_init(&pci->msix_pba, "MSI-X pending bits",
-				    pba_bytes, &pba_ops, pci);
-	if (!rc)
-		rc = memmap_add(region, &pci->msix_table.region, table_offset,
-				0);
-	if (!rc)
-		rc = memmap_add(region, &pci->msix_pba.region, pba_offset, 0);
-	return rc;
+	memcpy(&cap, &pci->config[at], sizeof(cap));
+	rc = check(pci, &cap, nr_vectors);
+	if (rc)
+		return rc;
+	config_set16(pci, at + 2u, (uint16_t)(nr_vectors - 1));
+	take_cap(pci, at);
+	return add_parts(pci, &cap, nr_vectors);
 }

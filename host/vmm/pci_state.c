@@ -83,7 +83,7 @@ void pci_get_state(struct pci_device *pci, struct pci_state *ret_state)
 							      : BAR_TYPE_BITS);
 	for (i = 0; i < pci->nr_vectors; i++) {
 		s->msix[i] = pci->vectors[i].entry;
-		if (pci_vector_is_pending(&pci->vectors[i]))
+		if (pci_vector_is_pending(pci, &pci->vectors[i]))
 			s->pending[i / 8] |= (uint8_t)(1u << i % 8);
 	}
 	pci_commit(pci);
@@ -183,7 +183,7 @@ static void set_pending(struct pci_device *pci, const struct pci_state *s)
 		struct pci_vector *v = &pci->vectors[i];
 		bool pending = s->pending[i / 8] & 1u << i % 8;
 
-		if (!v->connected && pending != pci_vector_is_pending(v))
+		if (!v->connected && pending != pci_vector_is_pending(pci, v))
 			pci_vector_set_pending(v, pending);
 	}
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/pci_proxy.h"
 #include "vmm/queues_impl.h"
 
 #define QUEUE(member, type, max)                                               \
@@ -58,6 +59,10 @@ const struct fields queues_fields = {
 
 const struct fields *device_fields(const char *table, size_t *ret_bytes)
 {
+	if (!strcmp(table, pci_proxy_fields.name)) {
+		*ret_bytes = sizeof(struct pci_proxy_state);
+		return &pci_proxy_fields;
+	}
 	if (strcmp(table, queues_fields.name))
 		return NULL;
 	*ret_bytes = sizeof(struct queues_state);

@@ -14,16 +14,25 @@
 /* Hides what claims its addresses: its slots stay whole. */
 #define RAM_PRIORITY 10
 
-/* Slots come with the machine and stay. */
+/* Those of RAM come with the machine and stay. */
 static int memory_changed(void *ctx, enum memmap_change change,
 			  const struct memmap_range *range)
 {
 	const struct kvm_bells *bells = ctx;
 	struct vm *vm = bells->owner;
-	size_t i = (size_t)(range->region - vm->map.ram);
+	size_t i;
 
-	if (range->region->kind != MEMMAP_RAM || change != MEMMAP_NEW)
+	if (range->region->kind != MEMMAP_RAM)
 		return 0;
+	if (range->region->owner)
+		return bells->vm_fd < 0
+			       ? 0
+			       : kvm_slots_change(
+					 &vm->map.slots, &vm->map.calls, vm->fd,
+					 GUESTMEM_MAX_REGIONS, change, range);
+	if (change != MEMMAP_NEW)
+		return 0;
+	i = (size_t)(range->region - vm->map.ram);
 	vm->map.calls.calls[KVM_CALL_SLOT]++;
 	return vm_set_slot(vm, (unsigned int)i, 0);
 }
@@ -140,7 +149,8 @@ void *vm_ram_at(struct vm *vm, uint64_t gpa, uint64_t bytes)
 	memmap_read_lock();
 	range = memmap_find(memmap_view(vm->map.memory), gpa);
 	if (range && range->region->kind == MEMMAP_RAM &&
-	    bytes <= range->bytes && gpa - range->addr <= range->bytes - bytes)
+	    !range->region->owner && bytes <= range->bytes &&
+	    gpa - range->addr <= range->bytes - bytes)
 		at = vm->mem.region[range->region - vm->map.ram].hva +
 		     range->offset + (gpa - range->addr);
 	memmap_read_unlock();

@@ -8,6 +8,7 @@
 #include "vmm/guestmem.h"
 #include "vmm/kvm_calls.h"
 #include "vmm/kvm_map.h"
+#include "vmm/kvm_slots.h"
 #include "vmm/memmap.h"
 #include "vmm/pci.h"
 #include "vmm/routes.h"
@@ -19,6 +20,7 @@ struct vm_map {
 	struct memmap_region ram[GUESTMEM_MAX_REGIONS];
 	struct memmap_space *memory, *ports;
 	struct kvm_calls calls;
+	struct kvm_slots slots; /* of devices' memory */
 	struct kvm_bells memory_bells, port_bells;
 	struct routes routes;
 	struct pci_bus *pci;

@@ -39,7 +39,7 @@ check='vmferry cycles --vmm mini --ram 32M --cpus 2 --hyperv kvm --check \
 	rc=$?; cat /tmp/r.json; exit $rc'
 
 for kernel in 6.1 6.12; do
-	lab --kernel "$kernel" "$check"
+	lab --kernel "$kernel" --icount "$check"
 	cp "$dir/out" "$dir/r.json"
 	[ "$rc" -eq 0 ] && documented && is '.verdict == "pass"' &&
 		is '[.checks[] | select(.result == "pass")] | length >= 34' &&

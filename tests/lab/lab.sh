@@ -4,7 +4,8 @@
 # enlightenments) that QEMU emulates, on any machine.
 # usage: lab.sh [OPTION...] VMFERRY 'SHELL COMMAND'
 #   VMFERRY          is /bin/vmferry there, with the libraries that it needs
-#   --kernel 6.1|6.12
+#   --kernel 6.1|6.12|mtty   mtty: VFIO instead of KVM, two mdevs that migrate
+#   --iommu          with an IOMMU, and a PCI device behind it (edu)
 #   --icount         deterministic to the bit: its TSC counts instructions, one
 #                    a nanosecond; one CPU
 #   --seconds N      at most that long (default 150)
@@ -23,6 +24,8 @@ qemu='qemu-system-x86_64'
 kept=${XDG_CACHE_HOME:-$HOME/.cache}/vmferry-lab
 files=()
 machine=(-accel tcg -smp 2)
+devices=()
+more=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2 ;;
@@ -31,6 +34,12 @@ while [ $# -gt 0 ]; do
 	--file) files+=("$2") ;;
 	--kept) kept=$2 ;;
 	--qemu) qemu=$2 ;;
+	--iommu)
+		devices=(-device 'intel-iommu,intremap=on' -device edu)
+		more=' intel_iommu=on'
+		shift
+		continue
+		;;
 	--icount)
 		machine=(-accel 'tcg,thread=single' -smp 1 -seed 42
 			-icount 'shift=0,sleep=off'
@@ -51,7 +60,10 @@ if [ $# -ne 2 ]; then
 	exit 2
 fi
 
-bash "$here/kernel.sh" "$kernel" "$kept/$kernel" || exit
+case $kernel in
+mtty) bash "$here/mtty.sh" "$kept/mtty" || exit ;;
+*) bash "$here/kernel.sh" "$kernel" "$kept/$kernel" || exit ;;
+esac
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
@@ -78,9 +90,9 @@ line='console=ttyS0 panic=-1 quiet mitigations=off nokaslr norandmaps
  tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on audit=0
  rcupdate.rcu_expedited=1 lpj=10000000 8250.nr_uarts=2 i8042.noaux i8042.nokbd'
 timeout --foreground "$seconds" "$qemu" -M q35 -cpu EPYC,-avx -m "$memory" \
-	"${machine[@]}" -nodefaults -display none -no-reboot \
+	"${machine[@]}" "${devices[@]}" -nodefaults -display none -no-reboot \
 	-kernel "$kept/$kernel/vmlinux" -initrd "$dir/initrd" \
-	-append "$(echo "$line" | tr -d '\n')" \
+	-append "$(echo "$line$more" | tr -d '\n')" \
 	-serial "file:$dir/console" -serial "file:$dir/said" </dev/null \
 	>"$dir/qemu" 2>&1
 rc=$?

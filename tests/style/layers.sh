@@ -30,6 +30,7 @@ linux/vfio.h: vfio
 # Inline assembly has one home. The others: what cannot be a function there.
 asm_homes='
 guest/x86/insn.h
+guest/x86/insn_svm.h
 guest/x86/insn_vmx.h
 guest/x86/insn_svm.h
 '

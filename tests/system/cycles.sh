@@ -20,7 +20,7 @@ refused()
 
 refused "not for cycles" --workload rate=1M
 refused "for --accel tcg" --icount
-refused "for --vmm qemu" --ab x
+refused "the mini VMM has no feature" --ab x
 refused "each once" --vmm qemu --ab x,x
 refused "numbers of CPUs" --pin 0,x
 refused "cannot run on CPU 1023" --pin 1023 --only empty

@@ -75,6 +75,35 @@ static void test_spread(void **state)
 	free(ticks);
 }
 
+static void test_turns(void **state)
+{
+	static const struct {
+		uint32_t empty, least;
+		enum cycles_turn turn;
+	} rows[] = {
+		{ 23300, 23300, CYCLES_TURN_GOOD },
+		{ 23700, 23300, CYCLES_TURN_GOOD },
+		{ 34710, 23300, CYCLES_TURN_DISTURBED },
+		{ 23200, 23200, CYCLES_TURN_GOOD },
+		{ 20000, 20000, CYCLES_TURN_BETTER },
+		{ 23200, 20000, CYCLES_TURN_DISTURBED },
+		{ 104, 104, CYCLES_TURN_BETTER },
+		{ 78, 78, CYCLES_TURN_GOOD },
+		{ 104, 78, CYCLES_TURN_GOOD },
+		{ 0, 0, CYCLES_TURN_BETTER },
+		{ 0, 0, CYCLES_TURN_GOOD },
+	};
+	uint32_t least = 7;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(cycles_judge_turn(rows[i].empty, &least, !i),
+				 rows[i].turn);
+		assert_int_equal(least, rows[i].least);
+	}
+}
+
 static void test_histogram(void **state)
 {
 	uint32_t ticks[] = { 0, 0, 127, 128, 4096, 4097, 4128, UINT32_MAX };
@@ -111,9 +140,8 @@ static void test_level(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranks),
-		cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_histogram),
+		cmocka_unit_test(test_ranks), cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_turns), cmocka_unit_test(test_histogram),
 		cmocka_unit_test(test_level),
 	};
 

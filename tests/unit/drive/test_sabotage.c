@@ -69,7 +69,7 @@ static void other_words_are_refused(void **state)
 
 		if (sabotage_parse(words[i], &p, &err) != -EINVAL)
 			fail_msg("accepted: '%s'", words[i]);
-		assert_non_null(strstr(err.text, "skip-dirty, flip, zero"));
+		assert_non_null(strstr(err.text, "skip-dirty, skip-dma-dirty"));
 		assert_int_equal(p.count, 0);
 	}
 }
@@ -333,6 +333,9 @@ static void nonsense_is_refused(void **state)
 	struct sabotage_params p = { SABOTAGE_SKIP_DIRTY, 1, 1 };
 	struct sabotage_result result = SABOTAGE_RESULT_INIT;
 
+	assert_int_equal(sabotage_apply(&g->ram, &view, &p, &result, NULL),
+			 -EINVAL);
+	p.kind = SABOTAGE_SKIP_DMA_DIRTY;
 	assert_int_equal(sabotage_apply(&g->ram, &view, &p, &result, NULL),
 			 -EINVAL);
 	p = (struct sabotage_params){ SABOTAGE_FLIP, 0, 1 };

@@ -130,7 +130,7 @@ static struct skip_dirty *create(struct world *w, uint64_t count, uint64_t seed)
 {
 	struct skip_dirty *s;
 
-	assert_int_equal(skip_dirty_create(&w->mem, count, seed, &s), 0);
+	assert_int_equal(skip_dirty_create(&w->mem, count, seed, false, &s), 0);
 	return s;
 }
 
@@ -374,7 +374,8 @@ static void test_refuses_nonsense(void **state)
 			c->epoch.nr_ranges = ABI_MAX_WORK_RANGES + 1;
 			break;
 		}
-		assert_int_equal(skip_dirty_create(&w->mem, 1, 1, &s), -EINVAL);
+		assert_int_equal(skip_dirty_create(&w->mem, 1, 1, false, &s),
+				 -EINVAL);
 		assert_null(s);
 	}
 	skip_dirty_destroy(NULL);
