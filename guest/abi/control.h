@@ -149,7 +149,7 @@ struct abi_control {
 	uint32_t stall_offset; /* struct abi_stall[nr_vcpus] */
 	uint32_t queue_offset; /* room for device queues; 0 = absent */
 	uint32_t dma_offset; /* room for DMA counters; 0 = absent */
-	uint32_t l2_offset; /* struct abi_l2; 0 = absent */
+	uint32_t l2_offset; /* room for more of L2; 0 = absent */
 	uint32_t log_offset; /* struct oracle_log[nr_vcpus + nr_dma] */
 	uint32_t beat_offset; /* struct abi_beat_log */
 
@@ -174,7 +174,7 @@ struct abi_control {
 	uint64_t result_steps;
 	uint64_t result_pages; /* verified in the end */
 	uint64_t result_bad; /* found at any time */
-	struct abi_l2 l2; /* OUT: at l2_offset */
+	struct abi_l2 l2; /* OUT */
 	uint64_t reserved1[6];
 };
 

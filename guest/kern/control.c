@@ -96,7 +96,6 @@ void control_lay_out(uint32_t nr_cpus, uint64_t entry_tsc)
 						  i * stall);
 		cpu->log = (struct oracle_log *)(base + area->log_offset) + i;
 	}
-	area->l2_offset = offsetof(struct abi_control, l2);
 	area->nr_vcpus = nr_cpus;
 	area->tsc_hz = tsc_hz();
 	area->image_gpa = (uint64_t)image_start;

@@ -27,7 +27,7 @@ static void settings_of_hop(const struct run_settings *all, const struct run *r,
 static bool wants_hold(const struct run_settings *s)
 {
 	return (s->verify & RUN_VERIFY_SWITCHOVER) ||
-	       (s->sabotage.count && s->sabotage.kind != SABOTAGE_SKIP_DIRTY);
+	       (s->sabotage.count && !sabotage_is_inside(s->sabotage.kind));
 }
 
 static void log_path(const struct run *r, const char *whose, const char *kind,

@@ -47,6 +47,7 @@ json_t *run_parameters(const struct run *r)
 					      (json_int_t)s->sabotage.count,
 					      "seed",
 					      (json_int_t)s->sabotage.seed));
+	run_l2_parameters(r, o);
 	if (run_by_handover(r))
 		json_object_set_new(o, "mode", json_string("cpr-transfer"));
 	if (s->nr_channels > 1)

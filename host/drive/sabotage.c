@@ -19,9 +19,16 @@ static const struct {
 	[SABOTAGE_MISPLACE] = { "misplace", ORACLE_MISPLACED },
 	[SABOTAGE_TEAR] = { "tear", ORACLE_TORN },
 	[SABOTAGE_STALE] = { "stale", ORACLE_STALE },
+	[SABOTAGE_DROP_NESTED] = { "drop-nested-state", ORACLE_OK },
 };
 
-#define KIND_LIST "skip-dirty, flip, zero, misplace, tear, stale"
+#define KIND_LIST                                                              \
+	"skip-dirty, flip, zero, misplace, tear, stale, drop-nested-state"
+
+bool sabotage_is_inside(enum sabotage_kind kind)
+{
+	return kind == SABOTAGE_SKIP_DIRTY || kind == SABOTAGE_DROP_NESTED;
+}
 
 const char *sabotage_kind_name(enum sabotage_kind kind)
 {
@@ -125,7 +132,7 @@ int sabotage_apply(const struct ram *ram, const struct guest_view *view,
 	struct expect expect;
 	int r;
 
-	if (params->kind == SABOTAGE_SKIP_DIRTY || !params->count ||
+	if (sabotage_is_inside(params->kind) || !params->count ||
 	    !view->has_epoch)
 		return error_set(err, -EINVAL,
 				 "there is nothing to sabotage from outside");

@@ -6,6 +6,7 @@
 #ifndef VMFERRY_DRIVE_SABOTAGE_H
 #define VMFERRY_DRIVE_SABOTAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -20,6 +21,7 @@ enum sabotage_kind {
 	SABOTAGE_MISPLACE, /* another page's content, copied over */
 	SABOTAGE_TEAR, /* the last write, half undone */
 	SABOTAGE_STALE, /* an earlier visit's content */
+	SABOTAGE_DROP_NESTED, /* as SKIP_DIRTY: the nested state; no pages */
 	SABOTAGE_NR_KINDS,
 };
 
@@ -37,6 +39,9 @@ struct sabotage_params {
  */
 int sabotage_parse(const char *text, struct sabotage_params *ret,
 		   struct error *err);
+
+/* Is it done inside the source VMM, not from outside? */
+bool sabotage_is_inside(enum sabotage_kind kind);
 
 /* As it is written after --sabotage. */
 const char *sabotage_kind_name(enum sabotage_kind kind);

@@ -62,7 +62,8 @@ const struct option_spec migrate_options[] = {
 	{ "sabotage", OPTION_STRING, AT(sabotage_text), "KIND[:COUNT]",
 	  "damage COUNT pages (default 1) on purpose:\n"
 	  "skip-dirty (forget to send a write), stale, flip, zero,\n"
-	  "misplace, tear; the verifier must find these and no others",
+	  "misplace, tear; the verifier must find these and no others;\n"
+	  "or drop-nested-state (needs l2 in the workload)",
 	  0, 0, NULL },
 	{ "heartbeat", OPTION_TIME, AT(heartbeat_ns), "TIME",
 	  "the guest logs its clocks that often, e.g. 100ms: did they\n"
@@ -158,7 +159,7 @@ static int resolve_qemu(const struct migrate_settings *s,
 			struct run_settings *run, struct error *err)
 {
 	bool skip = run->sabotage.count &&
-		    run->sabotage.kind == SABOTAGE_SKIP_DIRTY;
+		    sabotage_is_inside(run->sabotage.kind);
 	int rc;
 
 	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
@@ -167,8 +168,15 @@ static int resolve_qemu(const struct migrate_settings *s,
 				 "--vmm qemu");
 	if (run->kind == DRIVE_QEMU && (skip || run->fault))
 		return error_set(err, -EINVAL,
-				 "--sabotage skip-dirty and --fault are for "
-				 "--vmm mini: QEMU's engine cannot be asked");
+				 "--sabotage skip-dirty or drop-nested-state "
+				 "and --fault are for --vmm mini: QEMU's engine "
+				 "cannot be asked");
+	if (run->sabotage.count &&
+	    run->sabotage.kind == SABOTAGE_DROP_NESTED &&
+	    !workload_l2_mode(&run->workload))
+		return error_set(err, -EINVAL,
+				 "--sabotage drop-nested-state needs a nested "
+				 "guest: --workload l2=dirty");
 	run->qemu_source = s->qemu_source;
 	run->qemu_target = s->qemu_target;
 	run->capabilities = json_object();

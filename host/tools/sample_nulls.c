@@ -227,7 +227,7 @@ void sample_explain_nulls(const struct run_settings *set_,
 	/* Damage by the engine itself (skip-dirty) needs no look. */
 	bool held = (set_->verify & RUN_VERIFY_SWITCHOVER) ||
 		    (set_->sabotage.count &&
-		     set_->sabotage.kind != SABOTAGE_SKIP_DIRTY);
+		     !sabotage_is_inside(set_->sabotage.kind));
 	size_t i;
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
