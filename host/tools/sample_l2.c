@@ -24,6 +24,28 @@ json_t *sample_l2(const struct run_settings *settings,
 			 run_l2_bad(&s->l2, text));
 }
 
+void sample_l2_explain(const struct run_settings *settings,
+		       const struct run_sample *s, struct result *result)
+{
+	char text[200];
+
+	if (!workload_l2_mode(&settings->workload)) {
+		result_warn_null(result, "l2", "the workload has no nested guest");
+		return;
+	}
+	if (!s->l2.known) {
+		result_warn_null(result, "l2",
+				 s->completed ? "the guest's counts cannot be "
+						"seen"
+					      : "the migration did not complete");
+		return;
+	}
+	if (!run_l2_bad_name(&s->l2))
+		result_warn_null(result, "l2.first", "nothing was found");
+	if (!run_l2_bad(&s->l2, text))
+		result_warn_null(result, "l2.sentence", "nothing is wrong");
+}
+
 void sample_l2_print(const struct run_settings *settings,
 		     const struct run_sample *s, FILE *f)
 {

@@ -7,10 +7,15 @@
 #include <stdio.h>
 
 #include "drive/run.h"
+#include "report/result.h"
 
 /* null without a nested guest, or if nobody could look at its counts. */
 json_t *sample_l2(const struct run_settings *settings,
 		  const struct run_sample *s);
+
+/* Why it, or a key of it, is null. */
+void sample_l2_explain(const struct run_settings *settings,
+		       const struct run_sample *s, struct result *result);
 
 void sample_l2_print(const struct run_settings *settings,
 		     const struct run_sample *s, FILE *f);
