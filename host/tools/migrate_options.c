@@ -173,7 +173,7 @@ static int resolve_qemu(const struct migrate_settings *s,
 				 "cannot be asked");
 	if (run->sabotage.count &&
 	    run->sabotage.kind == SABOTAGE_DROP_NESTED &&
-	    !workload_l2_mode(&run->workload))
+	    !workload_l2_mode(&s->common.workload))
 		return error_set(err, -EINVAL,
 				 "--sabotage drop-nested-state needs a nested "
 				 "guest: --workload l2=dirty");
