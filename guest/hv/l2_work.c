@@ -188,8 +188,8 @@ void l2_work_rest(struct cpu *cpu)
 static void start(bool bare)
 {
 	const struct nested_backend *b = own.backend;
-	const char *why = bare && b->bare ? b->bare()
-					  : b->start(own.variant->flags);
+	const char *why =
+		bare && b->bare ? b->bare() : b->start(own.variant->flags);
 
 	if (why) {
 		found(ABI_L2_ENTRY, l2_run.detail);
@@ -210,8 +210,8 @@ void l2_work_open(const struct work_options *options)
 		return;
 	}
 	start(options->l2 == ABI_L2_BARE);
-	own.on = own.open && (options->l2 == ABI_L2_CPUID ||
-			      options->l2 == ABI_L2_DIRTY);
+	own.on = own.open &&
+		 (options->l2 == ABI_L2_CPUID || options->l2 == ABI_L2_DIRTY);
 }
 
 void l2_work_close(void)
@@ -234,9 +234,9 @@ void l2_work_close(void)
 
 void l2_work_poll(void)
 {
-	static const char *const names[] = { "none",	  "lost",    "doubled",
-					     "answer",	  "registers",
-					     "vectors",	  "entry" };
+	static const char *const names[] = { "none",   "lost",	    "doubled",
+					     "answer", "registers", "vectors",
+					     "entry" };
 	const struct abi_l2 *c = count();
 
 	if (c->nr_bad == own.told)

@@ -105,7 +105,7 @@ static void rest(struct cpu *cpu)
 static uint64_t run(struct cpu *cpu)
 {
 	return !cpu->index && l2_work_on() ? l2_work_run(cpu)
-					     : user_enter(work_run, cpu);
+					   : user_enter(work_run, cpu);
 }
 
 /* @tsc or, on the first vCPU, what is due before. */

@@ -154,8 +154,9 @@ static const struct {
 } keys[] = {
 	{ "check", set_check }, { "content", set_content },
 	{ "delta", set_delta }, { "dma", set_dma },
-	{ "l2", set_l2 },	{ "seed", set_seed },	{ "stop", set_stop },
-	{ "write", set_write }, { "wss", set_wss },
+	{ "l2", set_l2 },	{ "seed", set_seed },
+	{ "stop", set_stop },	{ "write", set_write },
+	{ "wss", set_wss },
 };
 
 void options_init(struct work_options *options)

@@ -7,9 +7,9 @@
 #include "drive/run_internal.h"
 
 static const char *const names[] = {
-	[ABI_L2_LOST] = "lost",		  [ABI_L2_DOUBLED] = "doubled",
-	[ABI_L2_ANSWER] = "answer",	  [ABI_L2_REGISTERS] = "registers",
-	[ABI_L2_VECTORS] = "vectors",	  [ABI_L2_ENTRY] = "entry",
+	[ABI_L2_LOST] = "lost",	      [ABI_L2_DOUBLED] = "doubled",
+	[ABI_L2_ANSWER] = "answer",   [ABI_L2_REGISTERS] = "registers",
+	[ABI_L2_VECTORS] = "vectors", [ABI_L2_ENTRY] = "entry",
 };
 
 void run_l2_parameters(const struct run *r, json_t *parameters)

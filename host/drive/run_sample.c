@@ -85,7 +85,7 @@ bool run_sample_clean(const struct run_sample *o)
 {
 	char text[200];
 
-	return queues_work(o) && !run_l2_bad(&o->l2, text) && o->completed && !o->guest_lost &&
-	       !o->two_runners && is_clean(&o->integrity) &&
+	return queues_work(o) && !run_l2_bad(&o->l2, text) && o->completed &&
+	       !o->guest_lost && !o->two_runners && is_clean(&o->integrity) &&
 	       (o->state_compared || o->state_unseen) && !o->state_differing;
 }

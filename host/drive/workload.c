@@ -118,10 +118,11 @@ static int set_l2(struct workload *w, const char *v, struct error *err)
 	if (strlen(v) < sizeof(w->l2) && workload_l2_mode(w) &&
 	    v[strcspn(v, " \t\n=")] == '\0')
 		return 0;
-	return error_set(err, -EINVAL,
-			 "workload: l2 takes one of cpuid, dirty, loaded, bare, "
-			 "each with :VARIANT behind it if you like, not '%s'",
-			 v);
+	return error_set(
+		err, -EINVAL,
+		"workload: l2 takes one of cpuid, dirty, loaded, bare, "
+		"each with :VARIANT behind it if you like, not '%s'",
+		v);
 }
 
 static int set_check(struct workload *w, const char *v, struct error *err)
@@ -228,7 +229,7 @@ static int check_wss(const struct workload *w, uint64_t ram_bytes,
 }
 
 const char *const workload_l2_names[WORKLOAD_NR_L2] = {
-	[ABI_L2_OFF] = "off",	[ABI_L2_CPUID] = "cpuid",
+	[ABI_L2_OFF] = "off",	  [ABI_L2_CPUID] = "cpuid",
 	[ABI_L2_DIRTY] = "dirty", [ABI_L2_LOADED] = "loaded",
 	[ABI_L2_BARE] = "bare",
 };
@@ -334,7 +335,8 @@ const char *workload_words(const struct workload *w, char *line)
 		line, WORKLOAD_LINE_BYTES,
 		"write=%s%s content=%s seed=%" PRIu64 " check=%s%s%s%s%s %s%s",
 		w->write, delta, w->content, w->seed, w->check ? "on" : "off",
-		wss, dma, w->l2[0] ? " l2=" : "", w->l2, base, w->nr_phases ? " phases=" : "");
+		wss, dma, w->l2[0] ? " l2=" : "", w->l2, base,
+		w->nr_phases ? " phases=" : "");
 	if (w->nr_phases)
 		phases_text(w, line + n, WORKLOAD_LINE_BYTES - n);
 	return line;

@@ -158,8 +158,8 @@ static bool names_qemu(const struct migrate_settings *s)
 static int resolve_qemu(const struct migrate_settings *s,
 			struct run_settings *run, struct error *err)
 {
-	bool skip = run->sabotage.count &&
-		    sabotage_is_inside(run->sabotage.kind);
+	bool skip =
+		run->sabotage.count && sabotage_is_inside(run->sabotage.kind);
 	int rc;
 
 	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
@@ -167,12 +167,12 @@ static int resolve_qemu(const struct migrate_settings *s,
 				 "the --qemu-... options are for "
 				 "--vmm qemu");
 	if (run->kind == DRIVE_QEMU && (skip || run->fault))
-		return error_set(err, -EINVAL,
-				 "--sabotage skip-dirty or drop-nested-state "
-				 "and --fault are for --vmm mini: QEMU's engine "
-				 "cannot be asked");
-	if (run->sabotage.count &&
-	    run->sabotage.kind == SABOTAGE_DROP_NESTED &&
+		return error_set(
+			err, -EINVAL,
+			"--sabotage skip-dirty or drop-nested-state "
+			"and --fault are for --vmm mini: QEMU's engine "
+			"cannot be asked");
+	if (run->sabotage.count && run->sabotage.kind == SABOTAGE_DROP_NESTED &&
 	    !workload_l2_mode(&s->common.workload))
 		return error_set(err, -EINVAL,
 				 "--sabotage drop-nested-state needs a nested "

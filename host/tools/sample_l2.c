@@ -30,14 +30,16 @@ void sample_l2_explain(const struct run_settings *settings,
 	char text[200];
 
 	if (!workload_l2_mode(&settings->workload)) {
-		result_warn_null(result, "l2", "the workload has no nested guest");
+		result_warn_null(result, "l2",
+				 "the workload has no nested guest");
 		return;
 	}
 	if (!s->l2.known) {
 		result_warn_null(result, "l2",
-				 s->completed ? "the guest's counts cannot be "
-						"seen"
-					      : "the migration did not complete");
+				 s->completed
+					 ? "the guest's counts cannot be "
+					   "seen"
+					 : "the migration did not complete");
 		return;
 	}
 	if (!run_l2_bad_name(&s->l2))

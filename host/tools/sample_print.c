@@ -255,8 +255,7 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 static void print_sabotage(const struct run_settings *set,
 			   const struct run_sample *s, FILE *f)
 {
-	if (!set->sabotage.count ||
-	    set->sabotage.kind == SABOTAGE_DROP_NESTED)
+	if (!set->sabotage.count || set->sabotage.kind == SABOTAGE_DROP_NESTED)
 		return;
 	fprintf(f,
 		"Sabotage\n  %s: %zu of %" PRIu64 " pages damaged, %" PRIu64
