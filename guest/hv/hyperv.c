@@ -12,7 +12,7 @@
 #include "x86/irq.h"
 
 uint8_t hyperv_pages[HYPERV_NR_PAGES][4096]
-	__attribute__((section(".bss.page"), aligned(4096)));
+	__attribute__((section(".bss.page")));
 uint32_t hyperv_word[HV_NR_WORDS];
 bool hyperv_is_open;
 

@@ -16,10 +16,8 @@
 #define SLOT 300u /* of the top one */
 #define ALIAS (0xffff000000000000ull | (uint64_t)SLOT << 39)
 #define ENTRY_BITS 7ull /* present, writable, for ring 3 */
-static uint64_t tables[3][512]
-	__attribute__((section(".bss.page"), aligned(4096)));
-static uint64_t pages[2][512]
-	__attribute__((section(".bss.page"), aligned(4096)));
+static uint64_t tables[3][512] __attribute__((section(".bss.page")));
+static uint64_t pages[2][512] __attribute__((section(".bss.page")));
 static volatile struct {
 	uint64_t seen, turns;
 	uint32_t stop;

@@ -18,7 +18,7 @@
 #define ASSIST_ENLIGHTEN 40u
 #define ASSIST_CURRENT 48u
 
-#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
+#define PAGE __attribute__((section(".bss.page")))
 static uint8_t assist[4096] PAGE;
 uint8_t l2_partition[4096] PAGE;
 

@@ -12,7 +12,7 @@
 #define MAY 7ull
 #define LARGE (1ull << 7)
 
-#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
+#define PAGE __attribute__((section(".bss.page")))
 static uint64_t pml4[ENTRIES] PAGE;
 static uint64_t pdpt[ENTRIES] PAGE;
 static uint64_t pd[LOW_GIB * ENTRIES] PAGE;

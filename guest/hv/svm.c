@@ -24,7 +24,7 @@
 #define VM_CR_DISABLED (1u << 4)
 #define MSR_VM_HSAVE_PA 0xc0010117u
 
-#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
+#define PAGE __attribute__((section(".bss.page")))
 static uint8_t host_save[4096] PAGE;
 /* The processor reads 8 KiB. */
 static uint8_t msr_bitmap[8192] PAGE;

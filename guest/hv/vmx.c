@@ -41,7 +41,7 @@
 #define EPT_CAP_1G (1ull << 17)
 #define EPT_WRITE_BACK (6ull << 3)
 
-#define PAGE __attribute__((section(".bss.page"), aligned(4096)))
+#define PAGE __attribute__((section(".bss.page")))
 static uint8_t vmxon_page[4096] PAGE;
 static uint8_t vmcs_page[2][4096] PAGE;
 static uint8_t evmcs_page[2][4096] PAGE;

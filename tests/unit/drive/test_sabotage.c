@@ -152,7 +152,7 @@ static void every_sabotage_is_found(void **state)
 		for (write = 1; write <= 2; write++)
 			for (content = 1; content <= 3; content++)
 				for (kind = SABOTAGE_FLIP;
-				     kind < SABOTAGE_NR_KINDS; kind++)
+				     kind < SABOTAGE_DROP_NESTED; kind++)
 					for (seed = 0; seed < 20; seed++)
 						try_kind(params(pattern, write,
 								content, seed),
@@ -164,7 +164,7 @@ static void too_many_are_placed_as_far_as_they_go(void **state)
 {
 	enum sabotage_kind kind;
 
-	for (kind = SABOTAGE_FLIP; kind < SABOTAGE_NR_KINDS; kind++) {
+	for (kind = SABOTAGE_FLIP; kind < SABOTAGE_DROP_NESTED; kind++) {
 		struct sabotage_params p = { kind, 1000, 3 };
 		struct sabotage_result result = SABOTAGE_RESULT_INIT;
 		struct oracle o = params(2, 2, 2, 3);
