@@ -14,7 +14,7 @@ here=$(dirname "$(readlink -f "$0")")
 lab()
 {
 	bash "$here/lab.sh" --kept "$kept" "${@:1:$#-1}" "$vmferry" \
-		"${@:$#}; rc=\$?; cat /tmp/r.json; exit \$rc" \
+		"${*:$#}; rc=\$?; cat /tmp/r.json; exit \$rc" \
 		>"$dir/r.json" 2>"$dir/err"
 	rc=$?
 	if [ "$rc" -eq 77 ]; then
