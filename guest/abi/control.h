@@ -54,6 +54,47 @@ struct abi_ram_range {
 	uint32_t reserved;
 };
 
+/*
+ * The workload's L2, if there is one: the first vCPU is then a hypervisor, whose
+ * guest makes rounds, each of which ends in one exit to L1. L2 counts rounds and
+ * L1 counts exits, each by itself.
+ */
+enum abi_l2_mode {
+	ABI_L2_OFF = 0,
+	ABI_L2_CPUID = 1, /* rounds whenever the workload rests, and between */
+	ABI_L2_DIRTY = 2, /* L2 also writes the first vCPU's pages */
+	ABI_L2_LOADED = 3, /* prepared, but not entered before the stop */
+	ABI_L2_BARE = 4, /* L1 can virtualize and has prepared nothing */
+};
+
+/* What was wrong, first. */
+enum abi_l2_bad {
+	ABI_L2_NONE = 0,
+	ABI_L2_LOST = 1, /* L2's exit did not come to L1 */
+	ABI_L2_DOUBLED = 2, /* it came more than once */
+	ABI_L2_ANSWER = 3, /* L1 gave another one than L2 got */
+	ABI_L2_REGISTERS = 4,
+	ABI_L2_VECTORS = 5,
+	ABI_L2_ENTRY = 6, /* L1 cannot make L2 run */
+};
+
+enum abi_l2_place { ABI_L2_IN_L1 = 0, ABI_L2_IN_L2 = 1 };
+
+/* All OUT. */
+struct abi_l2 {
+	uint32_t mode; /* enum abi_l2_mode, of this epoch */
+	uint32_t place; /* enum abi_l2_place: where the vCPU is */
+	uint64_t rounds; /* counted by L2, in this epoch */
+	uint64_t exits; /* counted by L1 */
+	uint32_t nr_bad;
+	uint32_t bad; /* enum abi_l2_bad: the first */
+	uint64_t bad_round;
+	/* A bit for each register, by its number; of ABI_L2_LOST and _DOUBLED
+	 * the exits that L1 had counted, of ABI_L2_ENTRY what the processor
+	 * said. */
+	uint64_t bad_detail;
+};
+
 enum abi_guest_state {
 	ABI_STATE_BOOTING = 0,
 	ABI_STATE_READY = 1, /* no epoch yet */
@@ -108,7 +149,7 @@ struct abi_control {
 	uint32_t stall_offset; /* struct abi_stall[nr_vcpus] */
 	uint32_t queue_offset; /* room for device queues; 0 = absent */
 	uint32_t dma_offset; /* room for DMA counters; 0 = absent */
-	uint32_t l2_offset; /* room for L2 counters; 0 = absent */
+	uint32_t l2_offset; /* room for more of L2; 0 = absent */
 	uint32_t log_offset; /* struct oracle_log[nr_vcpus + nr_dma] */
 	uint32_t beat_offset; /* struct abi_beat_log */
 
@@ -133,7 +174,8 @@ struct abi_control {
 	uint64_t result_steps;
 	uint64_t result_pages; /* verified in the end */
 	uint64_t result_bad; /* found at any time */
-	uint64_t reserved1[12];
+	struct abi_l2 l2; /* OUT */
+	uint64_t reserved1[6];
 };
 
 enum abi_result {
@@ -267,6 +309,7 @@ _Static_assert(sizeof(struct abi_stall) == 10 * ABI_PAGE_BYTES, "whole pages");
 _Static_assert(sizeof(struct abi_ram_range) == 24, "entry size is ABI");
 _Static_assert(sizeof(struct abi_tempo) == 80, "entry size is ABI");
 _Static_assert(sizeof(struct oracle_order) == 16, "entry size is ABI");
+_Static_assert(sizeof(struct abi_l2) == 48, "entry size is ABI");
 _Static_assert(sizeof(struct oracle_log) == 512, "eight to a page");
 _Static_assert(offsetof(struct abi_control, preset) == 32, "IN fields fixed");
 _Static_assert(offsetof(struct abi_control, nr_vcpus) == 1056, "OUT fixed");

@@ -3,6 +3,7 @@
 #include "hv/cycles.h"
 
 #include "hv/l2.h"
+#include "hv/l2_work.h"
 #include "hv/nested.h"
 #include "hv/probe.h"
 #include "kern/console.h"
@@ -245,6 +246,10 @@ void cycles_command(char *words)
 	const char *name = NULL, *nested = NULL;
 	char *key, *value;
 
+	if (l2_work_is_open()) {
+		console_print("error the workload's L2 has the vCPU");
+		return;
+	}
 	while ((key = words_next(&words))) {
 		value = words_value(key);
 		if (value && string_equal(key, "probe"))

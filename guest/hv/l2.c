@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "control.h"
 #include "hyperv.h"
 #include "x86/cpu.h"
 #include "x86/insn_vmx.h"
@@ -63,7 +64,22 @@ static void answer_rdmsr(struct l2_run *run)
 	run->rdx = value >> 32;
 }
 
-bool l2_answer(struct l2_run *run, uint64_t reason)
+static void answer_cpuid(struct l2_run *run)
+{
+	uint64_t seed;
+
+	run->rax = run->rcx = run->rdx = 0;
+	run->rbx = L2_CPUID_MARK;
+	if (!run->count)
+		return;
+	seed = ++run->count->exits * L2_SEED_STEP;
+	run->rax = seed;
+	run->rbx = seed + 1;
+	run->rcx = seed + 2;
+	run->rdx = seed + 3;
+}
+
+static bool answer(struct l2_run *run, uint64_t reason)
 {
 	switch (reason) {
 	case L2_INTERRUPT:
@@ -71,8 +87,7 @@ bool l2_answer(struct l2_run *run, uint64_t reason)
 		let_interrupts_in();
 		break;
 	case L2_CPUID:
-		run->rax = run->rcx = run->rdx = 0;
-		run->rbx = L2_CPUID_MARK;
+		answer_cpuid(run);
 		break;
 	case L2_RDMSR:
 		answer_rdmsr(run);
@@ -94,4 +109,16 @@ bool l2_answer(struct l2_run *run, uint64_t reason)
 	}
 	run->exits++;
 	return true;
+}
+
+bool l2_answer(struct l2_run *run, uint64_t reason)
+{
+	bool again;
+
+	if (run->count)
+		run->count->place = ABI_L2_IN_L1;
+	again = answer(run, reason);
+	if (run->count && again)
+		run->count->place = ABI_L2_IN_L2;
+	return again;
 }

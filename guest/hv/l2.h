@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct abi_l2;
 struct nested_backend;
 
 /* What a variant switches on; the backends' own ones are from 1 << 8. */
@@ -39,6 +40,8 @@ enum l2_reason {
 #define L2_CALL_DONE 0xfeedu
 /* What L2's CPUID gives, so that L1 is known to have answered. */
 #define L2_CPUID_MARK 0x7265664du
+/* What one of the workload's rounds plants more than the one before. */
+#define L2_SEED_STEP 0x0123456789abcdf0ull
 /* A bit of RFLAGS that stays as it is set, and does nothing. */
 #define RFLAGS_ID (1ull << 21)
 
@@ -57,6 +60,9 @@ struct l2_run {
 	uint32_t flags; /* enum l2_flags */
 	uint32_t set_id; /* a test: each exit sets RFLAGS.ID in L2 */
 	uint64_t last[12]; /* what the handler read last */
+	/* The workload's L2: its exits are counted here, and each CPUID is
+	 * answered by how many there were; NULL = a probe's. */
+	struct abi_l2 *count;
 };
 
 extern struct l2_run l2_run;

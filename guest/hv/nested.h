@@ -29,6 +29,12 @@ struct nested_backend {
 	const char *(*flags_missing)(uint32_t flags);
 	/* NULL, or what went wrong; then everything is as before. */
 	const char *(*start)(uint32_t flags);
+	/* Only so far that L1 may prepare an L2; stop() ends it. NULL: as
+	 * start(). */
+	const char *(*bare)(void);
+	/* From one to another without leaving: start() behind bare(). NULL:
+	 * nothing is to be done. */
+	const char *(*change)(uint32_t flags);
 	/* Between them: does what the backend alone has have its effect?
 	 * NULL = yes, by something that only it can do. l2_prove() has the
 	 * rest. */

@@ -268,6 +268,7 @@ const char *vmx_call(uint64_t (*fn)(void *arg), void *arg, uint64_t *ret)
 	vmx_set(VMCS_guest_rsp, cpu->user_stack - 8);
 	vmx_set(VMCS_guest_rflags, 2);
 	vmx_set(VMCS_guest_interruptibility, 0);
+	vmx_set_msrs();
 	vmx_loop(&l2_run);
 	own.launched[own.which] = l2_run.entry;
 	/* An exit leaves the TSS a limit without the I/O bitmap. */

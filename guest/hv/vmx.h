@@ -107,4 +107,7 @@ void vmx_exit(void); /* the host RIP, no function */
  */
 void vmx_describe(const struct vmx_caps *caps, uint64_t ept, uint32_t vpid);
 
+/* What entry and exit load of MSRs that L1 may have changed: as they are now. */
+void vmx_set_msrs(void);
+
 #endif

@@ -104,8 +104,8 @@ static void set_segments(struct cpu *cpu)
 		vmx_set(VMCS_host_es_selector + 2 * i,
 			i == 1 ? SEL_CODE : SEL_DATA);
 	}
-	set_segment(4, 0, rdmsr(MSR_FS_BASE), 0, RIGHTS_UNUSABLE);
-	set_segment(5, 0, rdmsr(MSR_GS_BASE), 0, RIGHTS_UNUSABLE);
+	set_segment(4, 0, 0, 0, RIGHTS_UNUSABLE);
+	set_segment(5, 0, 0, 0, RIGHTS_UNUSABLE);
 	set_segment(6, 0, 0, 0, RIGHTS_UNUSABLE);
 	set_segment(7, SEL_TSS, (uint64_t)&cpu->tss, sizeof(cpu->tss) - 1,
 		    RIGHTS_TSS);
@@ -114,8 +114,6 @@ static void set_segments(struct cpu *cpu)
 	vmx_set(VMCS_guest_gdtr_limit, sizeof(cpu->gdt) - 1);
 	vmx_set(VMCS_guest_idtr_base, idt.base);
 	vmx_set(VMCS_guest_idtr_limit, idt.limit);
-	vmx_set(VMCS_host_fs_base, rdmsr(MSR_FS_BASE));
-	vmx_set(VMCS_host_gs_base, rdmsr(MSR_GS_BASE));
 	vmx_set(VMCS_host_tr_selector, SEL_TSS);
 	vmx_set(VMCS_host_tr_base, (uint64_t)&cpu->tss);
 	vmx_set(VMCS_host_gdtr_base, (uint64_t)cpu->gdt);
@@ -125,8 +123,6 @@ static void set_segments(struct cpu *cpu)
 /* L1's and L2's are the same; L2's EFER is L1's, nobody touches it. */
 static void set_registers(void)
 {
-	uint32_t i;
-
 	vmx_set(VMCS_guest_cr0, read_cr0());
 	vmx_set(VMCS_guest_cr3, read_cr3());
 	vmx_set(VMCS_guest_cr4, read_cr4());
@@ -137,14 +133,29 @@ static void set_registers(void)
 	vmx_set(VMCS_host_cr4, read_cr4());
 	vmx_set(VMCS_guest_dr7, 0x400);
 	vmx_set(VMCS_host_rip, (uint64_t)vmx_exit);
-	/* SYSENTER_CS, _ESP, _EIP, in that order in both numberings. */
-	vmx_set(VMCS_guest_sysenter_cs, rdmsr(MSR_SYSENTER_CS));
-	vmx_set(VMCS_host_sysenter_cs, rdmsr(MSR_SYSENTER_CS));
-	for (i = 0; i < 2; i++) {
-		uint64_t value = rdmsr(MSR_SYSENTER_CS + 1 + i);
+}
 
-		vmx_set(VMCS_guest_sysenter_esp + 2 * i, value);
-		vmx_set(VMCS_host_sysenter_esp + 2 * i, value);
+void vmx_set_msrs(void)
+{
+	static const struct {
+		uint32_t msr, guest, host;
+	} msrs[] = {
+		{ MSR_SYSENTER_CS, VMCS_guest_sysenter_cs,
+		  VMCS_host_sysenter_cs },
+		{ MSR_SYSENTER_CS + 1, VMCS_guest_sysenter_esp,
+		  VMCS_host_sysenter_esp },
+		{ MSR_SYSENTER_CS + 2, VMCS_guest_sysenter_eip,
+		  VMCS_host_sysenter_eip },
+		{ MSR_FS_BASE, VMCS_guest_fs_base, VMCS_host_fs_base },
+		{ MSR_GS_BASE, VMCS_guest_gs_base, VMCS_host_gs_base },
+	};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+		uint64_t value = rdmsr(msrs[i].msr);
+
+		vmx_set(msrs[i].guest, value);
+		vmx_set(msrs[i].host, value);
 	}
 }
 

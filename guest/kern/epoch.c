@@ -4,6 +4,7 @@
 
 #include "classify.h"
 #include "dev/dma_engine.h"
+#include "hv/l2_work.h"
 #include "kern/console.h"
 #include "kern/control.h"
 #include "kern/ram.h"
@@ -53,6 +54,7 @@ static void stop_all(void)
 {
 	smp_call_all(job_stop);
 	dma_stop();
+	l2_work_close();
 }
 
 static void job_zero(struct cpu *cpu)
@@ -193,6 +195,7 @@ void epoch_start(const struct work_options *options)
 	uint64_t nr_pages = epoch_fit_pages(options);
 
 	stop_all();
+	l2_work_open(options);
 	epoch.nr_dma = options->dma ? dma_open() : 0;
 	epoch.dma_bytes_per_s = options->dma_bytes_per_s;
 	release_pages(nr_pages);
@@ -271,6 +274,7 @@ void epoch_poll(void)
 	uint32_t i;
 
 	dma_poll();
+	l2_work_poll();
 	if (control_area()->state == ABI_STATE_FILLING && all_filled())
 		epoch_filled();
 	for (i = 0; i < smp_nr_cpus(); i++)

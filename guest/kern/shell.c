@@ -6,6 +6,7 @@
 #include "dev/queue_test.h"
 #include "hv/cycles.h"
 #include "hv/hyperv.h"
+#include "hv/l2_work.h"
 #include "kern/config.h"
 #include "kern/console.h"
 #include "kern/control.h"
@@ -48,6 +49,7 @@ static void restart_stats(void)
 /* Apply the words of `start`. Return: false after an error reply. */
 static bool parse_options(char *words, struct work_options *options)
 {
+	const char *why;
 	char *key, *value;
 
 	while ((key = words_next(&words))) {
@@ -73,6 +75,11 @@ static bool parse_options(char *words, struct work_options *options)
 	}
 	if (options->dma && !dma_open()) {
 		console_print("error dma needs a DMA engine, there is none");
+		return false;
+	}
+	why = l2_work_missing(options);
+	if (why) {
+		console_print("error l2 cannot run: %s", why);
 		return false;
 	}
 	if (epoch_fit_pages(options))
@@ -347,7 +354,7 @@ static void cmd_help(char *words)
 		"stride=BYTES,hot=PAGES%%/STEPS%%,burst=ON/OFF,"
 		"rate=R|R0+R1+...,write=stamp|line|page,delta=BYTES,"
 		"content=zero|constant|text|random|r:N,wss,seed,check,dma=R,"
-		"stop,phases=KEY:VALUE[&...]/TIME[;...]");
+		"l2=cpuid|dirty|loaded|bare[:VARIANT],stop,phases=KEY:VALUE[&...]/TIME[;...]");
 }
 
 static void run_line(char *line)

@@ -5,6 +5,7 @@
  */
 #include "kern/worker.h"
 
+#include "hv/l2_work.h"
 #include "kern/avx.h"
 #include "kern/control.h"
 #include "kern/epoch.h"
@@ -92,6 +93,21 @@ static void halt(struct cpu *cpu)
 		halt_for_interrupt();
 }
 
+/* Waiting in the middle of the workload: L2 may have the vCPU until then. */
+static void rest(struct cpu *cpu)
+{
+	if (!cpu->index && l2_work_on())
+		l2_work_rest(cpu);
+	else
+		halt(cpu);
+}
+
+static uint64_t run(struct cpu *cpu)
+{
+	return !cpu->index && l2_work_on() ? l2_work_run(cpu)
+					   : user_enter(work_run, cpu);
+}
+
 /* @tsc or, on the first vCPU, what is due before. */
 static void arm(const struct cpu *cpu, uint64_t tsc)
 {
@@ -120,7 +136,7 @@ static void worker_pause(struct cpu *cpu, uint64_t now, uint64_t end)
 	v->wait_until_tsc = end;
 	v->phase = ABI_VCPU_WAIT;
 	arm(cpu, end);
-	halt(cpu);
+	rest(cpu);
 	v->wait_ticks += rdtsc() - now;
 }
 
@@ -166,7 +182,7 @@ static void worker_run(struct cpu *cpu)
 	cpu->vcpu->phase = ABI_VCPU_RUN;
 	/* A change of phase ends a run that no rate holds back, too. */
 	arm(cpu, cpu->change_tsc ? cpu->change_tsc : UINT64_MAX);
-	if (user_enter(work_run, cpu) == WORK_FOUND_BAD)
+	if (run(cpu) == WORK_FOUND_BAD)
 		smp_wake_first();
 }
 
@@ -190,7 +206,7 @@ void worker_turn(struct cpu *cpu, uint64_t max_steps)
 	if (limit - cpu->vcpu->steps > max_steps)
 		cpu->step_limit = cpu->vcpu->steps + max_steps;
 	cpu->attention = 0;
-	user_enter(work_run, cpu);
+	run(cpu);
 	cpu->step_limit = limit;
 }
 

@@ -97,6 +97,32 @@ static bool set_dma(struct work_options *o, const char *value)
 	return true;
 }
 
+/* MODE or MODE:VARIANT. */
+static bool set_l2(struct work_options *o, const char *value)
+{
+	static const struct choice choices[] = {
+		{ "off", ABI_L2_OFF },	   { "cpuid", ABI_L2_CPUID },
+		{ "dirty", ABI_L2_DIRTY }, { "loaded", ABI_L2_LOADED },
+		{ "bare", ABI_L2_BARE },   { NULL, 0 },
+	};
+	char text[16 + sizeof(o->l2_variant)];
+	char *at = text;
+	size_t n = string_length(value);
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, value, n + 1);
+	while (*at && *at != ':')
+		at++;
+	if (*at)
+		*at++ = 0;
+	n = string_length(at);
+	if (n >= sizeof(o->l2_variant))
+		return false;
+	memcpy(o->l2_variant, at, n + 1);
+	return choose(choices, text, &o->l2);
+}
+
 static bool set_flag(bool *flag, const char *value)
 {
 	static const struct choice choices[] = {
@@ -128,8 +154,9 @@ static const struct {
 } keys[] = {
 	{ "check", set_check }, { "content", set_content },
 	{ "delta", set_delta }, { "dma", set_dma },
-	{ "seed", set_seed },	{ "stop", set_stop },
-	{ "write", set_write }, { "wss", set_wss },
+	{ "l2", set_l2 },	{ "seed", set_seed },
+	{ "stop", set_stop },	{ "write", set_write },
+	{ "wss", set_wss },
 };
 
 void options_init(struct work_options *options)

@@ -31,6 +31,8 @@ struct work_options {
 	uint64_t seed;
 	bool dma; /* DMA engines work too, */
 	uint64_t dma_bytes_per_s; /* all of them so fast; 0 = unpaced */
+	uint32_t l2; /* enum abi_l2_mode */
+	char l2_variant[24]; /* of the nested backend; "" = its plain one */
 	bool check;
 	bool stop; /* stay stopped after the fill */
 };

@@ -152,4 +152,8 @@ int xcr0_write_safe(uint64_t value);
  */
 uint32_t halt_planted(uint64_t seed);
 
+/* The same by CPUID, whose answer must be @seed to @seed + 3 too: in L2, to
+ * which L1 gives it. */
+uint32_t cpuid_planted(uint64_t seed);
+
 #endif

@@ -124,8 +124,15 @@ fault_return:
 
 ; uint32_t halt_planted(uint64_t seed): halt until an interrupt with every
 ; general register but rsp holding seed + number; a bit for each that differs.
-global halt_planted
+; uint32_t cpuid_planted(uint64_t seed): likewise, with CPUID for the halt, whose
+; answer is compared too.
+global halt_planted, cpuid_planted
+cpuid_planted:
+	stc
+	jmp	planted
 halt_planted:
+	clc
+planted:				; lea and push leave the carry alone
 	push	rbx
 	push	rbp
 	push	r12
@@ -147,9 +154,14 @@ halt_planted:
 	lea	r13, [rdi + 13]
 	lea	r14, [rdi + 14]
 	lea	r15, [rdi + 15]
+	jc	.ask
 	sti
 	hlt
 	cli
+	jmp	.asked
+.ask:
+	cpuid
+.asked:
 	push	r15
 	push	r14
 	push	r13

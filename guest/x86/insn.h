@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One inline function per instruction. The only inline assembly of the guest,
- * but for VMX (insn_vmx.h).
+ * but for VMX and SVM (insn_vmx.h, insn_svm.h).
  */
 #ifndef VMFERRY_GUEST_INSN_H
 #define VMFERRY_GUEST_INSN_H

@@ -74,7 +74,7 @@ static void stop_sampler(struct run *r, bool wait)
 static int held(struct run *r, struct error *err)
 {
 	bool spoil = r->set->sabotage.count &&
-		     !sabotage_is_engine(r->set->sabotage.kind);
+		     !sabotage_is_inside(r->set->sabotage.kind);
 	int rc = 0;
 
 	if (spoil)
@@ -120,6 +120,7 @@ static int after_success(struct run *r, struct error *err)
 	int rc;
 
 	run_expect_final(r);
+	run_l2_final(r);
 	mark_switchover(r);
 	if (r->hold) {
 		rc = held(r, err);
@@ -148,6 +149,8 @@ static int after_success(struct run *r, struct error *err)
 		rc = run_check_state(r, &r->target, err);
 	if (!rc)
 		rc = run_check_queues(r, &r->target, &r->out->queues[1], err);
+	if (!rc)
+		run_l2_look(r, false);
 	/* With a hop to come the workload must not stop. */
 	if (!rc && !r->last)
 		rc = run_check_running(r, &r->target, &r->out->integrity, err);
@@ -156,6 +159,8 @@ static int after_success(struct run *r, struct error *err)
 		rc = run_check_after(r, &r->target, &r->out->integrity, err);
 	if (!rc)
 		rc = run_check_vfio(r, &r->target, err);
+	if (!rc && r->last)
+		run_l2_look(r, run_may_stop(r, &r->target));
 	return rc ? rc : run_score(r);
 }
 
@@ -210,6 +215,7 @@ static bool is_guest_failure(int rc)
 static void guest_lost(struct run *r, const struct error *why)
 {
 	r->out->guest_lost = true;
+	run_l2_look(r, false);
 	snprintf(r->out->failure, sizeof(r->out->failure),
 		 "the guest broke after the migration: %s", why->text);
 	stop_sampler(r, false);

@@ -157,6 +157,15 @@ struct run_queues {
 	double min_us, p50_us, p99_us, max_us; /* kick to interrupt */
 };
 
+/* The workload's nested guest, as the guest counts; see struct abi_l2. */
+struct run_l2 {
+	bool known; /* the last look's */
+	bool stop_known;
+	struct abi_l2 at_stop; /* on the source, when it stood */
+	struct abi_l2 last;
+	bool ended; /* the last look was at a workload that is stopped */
+};
+
 /* Figures are NAN where nothing could be measured: null in the result. */
 struct run_sample {
 	bool completed; /* the migration */
@@ -193,6 +202,7 @@ struct run_sample {
 	struct run_survivor source;
 	struct run_queues queues[2]; /* before it, and after */
 	struct run_vfio vfio;
+	struct run_l2 l2;
 	uint64_t state_compared; /* vcpu_state; 0 = not compared */
 	uint64_t state_differing;
 	bool avx_left_out; /* the VMM's CPU model has none */
@@ -260,6 +270,12 @@ int run_evidence(const struct run_hop *hop, const char *dir, struct error *err);
 
 void run_sample_init(struct run_sample *sample);
 void run_sample_exit(struct run_sample *sample);
+
+/* What is wrong with the nested guest, as a sentence; NULL = nothing that is
+ * known. @text: 200 bytes. */
+const char *run_l2_bad(const struct run_l2 *l2, char *text);
+/* "lost", "doubled", ...; NULL = none, or of no meaning. */
+const char *run_l2_bad_name(const struct run_l2 *l2);
 
 /* Is every byte and every register right, and did nobody run twice? */
 bool run_sample_clean(const struct run_sample *sample);

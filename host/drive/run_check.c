@@ -295,7 +295,8 @@ int run_score(struct run *r)
 {
 	int rc = 0;
 
-	if (!r->set->sabotage.count)
+	if (!r->set->sabotage.count ||
+	    r->set->sabotage.kind == SABOTAGE_DROP_NESTED)
 		return 0;
 	if (sabotage_is_engine(r->set->sabotage.kind))
 		rc = take_skipped(r);

@@ -29,7 +29,7 @@ static void settings_of_hop(const struct run_settings *all, const struct run *r,
 static bool wants_hold(const struct run_settings *s)
 {
 	return (s->verify & RUN_VERIFY_SWITCHOVER) ||
-	       (s->sabotage.count && !sabotage_is_engine(s->sabotage.kind));
+	       (s->sabotage.count && !sabotage_is_inside(s->sabotage.kind));
 }
 
 static void log_path(const struct run *r, const char *whose, const char *kind,

@@ -100,6 +100,12 @@ int run_hop(struct run *r, struct error *err);
 /* There is no target, and why: the source must go on, and be right. */
 int run_without_target(struct run *r, const char *why, struct error *err);
 
+/* run_l2.c: what the migration is told, into @parameters. */
+void run_l2_parameters(const struct run *r, json_t *parameters);
+/* Looks at the source, which stands, or at the target as it is. */
+void run_l2_final(struct run *r);
+void run_l2_look(struct run *r, bool ended);
+
 /* run_watch.c: capabilities and parameters of both sides; -EINVAL if one is
  * refused. */
 int run_set_up(struct run *r, struct error *err);

@@ -83,7 +83,10 @@ static bool queues_work(const struct run_sample *o)
 
 bool run_sample_clean(const struct run_sample *o)
 {
-	return queues_work(o) && run_vfio_clean(&o->vfio) && o->completed &&
-	       !o->guest_lost && !o->two_runners && is_clean(&o->integrity) &&
+	char text[200];
+
+	return queues_work(o) && run_vfio_clean(&o->vfio) &&
+	       !run_l2_bad(&o->l2, text) && o->completed && !o->guest_lost &&
+	       !o->two_runners && is_clean(&o->integrity) &&
 	       (o->state_compared || o->state_unseen) && !o->state_differing;
 }

@@ -45,6 +45,9 @@ int run_start_workload(struct drive_vm *vm, const struct workload *workload,
 
 	rc = console_command(vm->console, REPLY_TIMEOUT_MS, NULL, err,
 			     "start %s", workload_words(workload, words));
+	/* The guest looks at the CPU that it has. */
+	if (rc && strstr(err->text, "l2 cannot run"))
+		return -ENODEV;
 	if (!rc)
 		rc = console_wait_event(vm->console, "filled", FILL_TIMEOUT_MS,
 					&filled, err);
@@ -80,6 +83,7 @@ static void vm_params(const struct run *r, const char *name, unsigned int slot,
 		.devices = r->set->devices,
 		.vfio = r->set->vfio[slot],
 		.hyperv = r->set->hyperv,
+		.nested = workload_l2_mode(&r->set->workload) != 0,
 		.commit = r->set->commit,
 		.child = r->set->child,
 		.child_ctx = r->set->progress_ctx,

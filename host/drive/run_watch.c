@@ -44,6 +44,7 @@ json_t *run_parameters(const struct run *r)
 	if (s->sabotage.count && sabotage_is_engine(s->sabotage.kind))
 		json_object_set_new(o, "x-sabotage-skip-dirty",
 				    sabotage_engine_parameter(&s->sabotage));
+	run_l2_parameters(r, o);
 	if (run_by_handover(r))
 		json_object_set_new(o, "mode", json_string("cpr-transfer"));
 	if (s->nr_channels > 1)

@@ -20,10 +20,17 @@ static const struct {
 	[SABOTAGE_MISPLACE] = { "misplace", ORACLE_MISPLACED },
 	[SABOTAGE_TEAR] = { "tear", ORACLE_TORN },
 	[SABOTAGE_STALE] = { "stale", ORACLE_STALE },
+	[SABOTAGE_DROP_NESTED] = { "drop-nested-state", ORACLE_OK },
 };
 
 #define KIND_LIST                                                              \
-	"skip-dirty, skip-dma-dirty, flip, zero, misplace, tear, stale"
+	"skip-dirty, skip-dma-dirty, flip, zero, misplace, tear, stale, "      \
+	"drop-nested-state"
+
+bool sabotage_is_inside(enum sabotage_kind kind)
+{
+	return sabotage_is_engine(kind) || kind == SABOTAGE_DROP_NESTED;
+}
 
 const char *sabotage_kind_name(enum sabotage_kind kind)
 {
@@ -134,7 +141,7 @@ int sabotage_apply(const struct ram *ram, const struct guest_view *view,
 	struct expect expect;
 	int r;
 
-	if (sabotage_is_engine(params->kind) || !params->count ||
+	if (sabotage_is_inside(params->kind) || !params->count ||
 	    !view->has_epoch)
 		return error_set(err, -EINVAL,
 				 "there is nothing to sabotage from outside");

@@ -25,6 +25,7 @@ enum sabotage_kind {
 	SABOTAGE_MISPLACE, /* another page's content, copied over */
 	SABOTAGE_TEAR, /* the last write, half undone */
 	SABOTAGE_STALE, /* an earlier visit's content */
+	SABOTAGE_DROP_NESTED, /* as SKIP_DIRTY: the nested state; no pages */
 	SABOTAGE_NR_KINDS,
 };
 
@@ -51,6 +52,9 @@ static inline bool sabotage_is_engine(enum sabotage_kind kind)
 
 /* What the source's engine is told of it. */
 json_t *sabotage_engine_parameter(const struct sabotage_params *params);
+
+/* Is it done inside the source VMM, not from outside? */
+bool sabotage_is_inside(enum sabotage_kind kind);
 
 /* As it is written after --sabotage. */
 const char *sabotage_kind_name(enum sabotage_kind kind);

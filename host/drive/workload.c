@@ -111,6 +111,20 @@ static int set_dma(struct workload *w, const char *v, struct error *err)
 	return 0;
 }
 
+static int set_l2(struct workload *w, const char *v, struct error *err)
+{
+	if (strlen(v) < sizeof(w->l2))
+		snprintf(w->l2, sizeof(w->l2), "%s", v);
+	if (strlen(v) < sizeof(w->l2) && workload_l2_mode(w) &&
+	    v[strcspn(v, " \t\n=")] == '\0')
+		return 0;
+	return error_set(
+		err, -EINVAL,
+		"workload: l2 takes one of cpuid, dirty, loaded, bare, "
+		"each with :VARIANT behind it if you like, not '%s'",
+		v);
+}
+
 static int set_check(struct workload *w, const char *v, struct error *err)
 {
 	if (strcmp(v, "on") && strcmp(v, "off"))
@@ -128,7 +142,7 @@ static const struct {
 	{ "write", set_write }, { "content", set_content },
 	{ "delta", set_delta }, { "wss", set_wss },
 	{ "seed", set_seed },	{ "dma", set_dma },
-	{ "check", set_check },
+	{ "l2", set_l2 },	{ "check", set_check },
 };
 
 /* What stands between the words of a line, and is looked at in the end. */
@@ -160,7 +174,7 @@ static int set_key(struct workload *w, struct said *said, const char *key,
 		err, -EINVAL,
 		"workload: unknown key '%s'; there are pattern, "
 		"stride, hot, burst, rate, write, delta, content, wss, "
-		"seed, dma, check, phases",
+		"seed, dma, l2, check, phases",
 		key);
 }
 
@@ -212,6 +226,24 @@ static int check_wss(const struct workload *w, uint64_t ram_bytes,
 			 "guest needs 8 MiB for itself",
 			 units_format_size(size, w->wss_bytes),
 			 units_format_size(ram, ram_bytes));
+}
+
+const char *const workload_l2_names[WORKLOAD_NR_L2] = {
+	[ABI_L2_OFF] = "off",	  [ABI_L2_CPUID] = "cpuid",
+	[ABI_L2_DIRTY] = "dirty", [ABI_L2_LOADED] = "loaded",
+	[ABI_L2_BARE] = "bare",
+};
+
+unsigned int workload_l2_mode(const struct workload *w)
+{
+	size_t n = strcspn(w->l2, ":");
+	unsigned int i;
+
+	for (i = ABI_L2_CPUID; i < WORKLOAD_NR_L2; i++)
+		if (strlen(workload_l2_names[i]) == n &&
+		    !memcmp(workload_l2_names[i], w->l2, n))
+			return i;
+	return ABI_L2_OFF;
 }
 
 static int parse(struct workload *w, char *text, struct error *err)
@@ -301,9 +333,10 @@ const char *workload_words(const struct workload *w, char *line)
 		snprintf(dma, sizeof(dma), " dma=%" PRIu64, w->dma_bytes_per_s);
 	n = (size_t)snprintf(
 		line, WORKLOAD_LINE_BYTES,
-		"write=%s%s content=%s seed=%" PRIu64 " check=%s%s%s %s%s",
+		"write=%s%s content=%s seed=%" PRIu64 " check=%s%s%s%s%s %s%s",
 		w->write, delta, w->content, w->seed, w->check ? "on" : "off",
-		wss, dma, base, w->nr_phases ? " phases=" : "");
+		wss, dma, w->l2[0] ? " l2=" : "", w->l2, base,
+		w->nr_phases ? " phases=" : "");
 	if (w->nr_phases)
 		phases_text(w, line + n, WORKLOAD_LINE_BYTES - n);
 	return line;

@@ -39,8 +39,15 @@ struct workload {
 	uint64_t seed;
 	bool dma; /* the machine's DMA engines work too, */
 	uint64_t dma_bytes_per_s; /* all of them so fast; 0 = unpaced */
+	char l2[40]; /* MODE or MODE:VARIANT; "" = no nested guest */
 	bool check;
 };
+
+/* The mode alone, of enum abi_l2_mode. */
+unsigned int workload_l2_mode(const struct workload *w);
+/* Their names, by number. */
+#define WORKLOAD_NR_L2 5u
+extern const char *const workload_l2_names[WORKLOAD_NR_L2];
 
 /**
  * workload_parse() - check and resolve "K=V,K=V"; NULL or "" = defaults.

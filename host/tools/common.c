@@ -50,6 +50,9 @@ const struct option_spec common_options[] = {
 	  "  zlib's ratio\n"
 	  "dma=RATE: the machine's DMA engines write too, all together\n"
 	  "  so fast, in slices of their own; 0: no limit\n"
+	  "l2=cpuid|dirty|loaded|bare[:VARIANT]: vCPU 0 is a hypervisor;\n"
+	  "  its guest asks it by CPUID all the time, or also writes\n"
+	  "  vCPU 0's pages; or it is only prepared, or only could be\n"
 	  "check=on|off: check each page before it is overwritten\n"
 	  "seed=N: the same seed, the same writes (default 1)",
 	  0, 0, NULL },
@@ -174,7 +177,7 @@ static json_t *workload_params(const struct workload *w, unsigned int nr_vcpus)
 			rates,
 			json_integer((json_int_t)w->base.rate_bytes_per_s[i]));
 	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:I, s:o, s:s,"
-			 " s:o, s:I, s:o, s:b}",
+			 " s:o, s:I, s:o, s:s, s:b}",
 			 "pattern", w->base.pattern, "stride_bytes",
 			 (json_int_t)w->base.stride_bytes, "hot",
 			 workload_hot(&w->base, hot), "burst",
@@ -189,7 +192,7 @@ static json_t *workload_params(const struct workload *w, unsigned int nr_vcpus)
 			 "seed", (json_int_t)w->seed, "dma_bytes_per_s",
 			 w->dma ? json_integer((json_int_t)w->dma_bytes_per_s)
 				: json_null(),
-			 "check", w->check);
+			 "l2", w->l2, "check", w->check);
 }
 
 json_t *common_params(const struct common_settings *s)

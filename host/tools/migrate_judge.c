@@ -31,10 +31,29 @@ static enum result_verdict judge_sabotage(const struct run_settings *run,
 	return RESULT_ERROR;
 }
 
+static enum result_verdict judge_dropped(const struct run_sample *s,
+					 struct result *result)
+{
+	if (s->l2.known && s->l2.last.nr_bad)
+		return RESULT_FAIL;
+	/* What has nothing pending in L2 may have no such state. */
+	result_warn(result,
+		    "that the nested state was dropped did not show: "
+		    "vCPU 0 stood in %s; l2=dirty without a rate is "
+		    "nearly always in L2",
+		    !s->l2.stop_known	  ? "neither L1 nor L2 that is known"
+		    : s->l2.at_stop.place ? "L2"
+					  : "L1");
+	return RESULT_ERROR;
+}
+
 enum result_verdict migrate_judge(const struct run_settings *run,
 				  const struct run_sample *s,
 				  struct result *result)
 {
+	if (s->completed && run->sabotage.count &&
+	    run->sabotage.kind == SABOTAGE_DROP_NESTED)
+		return judge_dropped(s, result);
 	if (s->completed && run->sabotage.count)
 		return judge_sabotage(run, s, result);
 	return run_sample_clean(s) ? RESULT_PASS : RESULT_FAIL;

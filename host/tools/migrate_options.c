@@ -65,7 +65,8 @@ const struct option_spec migrate_options[] = {
 	  "damage COUNT pages (default 1) on purpose:\n"
 	  "skip-dirty (forget to send a write), skip-dma-dirty (one of\n"
 	  "a DMA engine's), stale, flip, zero, misplace, tear; the\n"
-	  "verifier must find these and no others",
+	  "verifier must find these and no others; or drop-nested-state\n"
+	  "(needs l2 in the workload)",
 	  0, 0, NULL },
 	{ "heartbeat", OPTION_TIME, AT(heartbeat_ns), "TIME",
 	  "the guest logs its clocks that often, e.g. 100ms: did they\n"
@@ -161,7 +162,7 @@ static int resolve_qemu(const struct migrate_settings *s,
 			struct run_settings *run, struct error *err)
 {
 	bool skip =
-		run->sabotage.count && sabotage_is_engine(run->sabotage.kind);
+		run->sabotage.count && sabotage_is_inside(run->sabotage.kind);
 	int rc;
 
 	if (run->kind != DRIVE_QEMU && names_qemu(s) && !run->attach.source_qmp)
@@ -169,9 +170,16 @@ static int resolve_qemu(const struct migrate_settings *s,
 				 "the --qemu-... options are for "
 				 "--vmm qemu");
 	if (run->kind == DRIVE_QEMU && (skip || run->fault))
+		return error_set(
+			err, -EINVAL,
+			"--sabotage skip-dirty or drop-nested-state "
+			"and --fault are for --vmm mini: QEMU's engine "
+			"cannot be asked");
+	if (run->sabotage.count && run->sabotage.kind == SABOTAGE_DROP_NESTED &&
+	    !workload_l2_mode(&s->common.workload))
 		return error_set(err, -EINVAL,
-				 "--sabotage skip-dirty and --fault are for "
-				 "--vmm mini: QEMU's engine cannot be asked");
+				 "--sabotage drop-nested-state needs a nested "
+				 "guest: --workload l2=dirty");
 	run->qemu_source = s->qemu_source;
 	run->qemu_target = s->qemu_target;
 	run->capabilities = json_object();

@@ -9,6 +9,7 @@
 #include "drive/guest_account.h"
 #include "drive/vantage.h"
 #include "tools/predict_report.h"
+#include "tools/sample_l2.h"
 #include "tools/sample_memory.h"
 #include "tools/sample_time.h"
 #include "tools/sample_vfio.h"
@@ -276,8 +277,10 @@ static json_t *sabotage(const struct run_settings *set_,
 	o = json_object();
 	set(o, "kind", json_string(sabotage_kind_name(set_->sabotage.kind)));
 	set(o, "class",
-	    json_string(
-		    oracle_class_name(sabotage_class(set_->sabotage.kind))));
+	    set_->sabotage.kind == SABOTAGE_DROP_NESTED
+		    ? json_string("l2")
+		    : json_string(oracle_class_name(
+			      sabotage_class(set_->sabotage.kind))));
 	set_integer(o, "count", set_->sabotage.count);
 	set_integer(o, "seed", set_->sabotage.seed);
 	set(o, "gfns", gfns(&s->damage.pages));
@@ -352,6 +355,7 @@ json_t *sample_json(const struct run_settings *settings,
 	set(o, "two_runners", json_boolean(s->two_runners));
 	set(o, "integrity", integrity(&s->integrity));
 	set(o, "vcpu_state", vcpu_state(s));
+	set(o, "l2", sample_l2(settings, s));
 	set(o, "devices", devices(s));
 	set(o, "vfio", sample_vfio(s, result));
 	set(o, "vantage", vantage(settings, s, result));

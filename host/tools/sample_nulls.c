@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/sample_json.h"
+#include "tools/sample_l2.h"
 
 /* The value of a dotted key. */
 static json_t *at(json_t *object, const char *key)
@@ -207,6 +208,7 @@ static void explain_special(const struct run_settings *set_,
 				 "the target did not come to wait for the "
 				 "source");
 	explain_rounds(s->rounds, result);
+	sample_l2_explain(set_, s, result);
 	if (s->source.checked && isnan(s->source.integrity.coverage_pct))
 		result_warn_null(result, "source_after.integrity.coverage_pct",
 				 s->source_blind[0]
@@ -227,7 +229,7 @@ void sample_explain_nulls(const struct run_settings *set_,
 	/* Damage by the engine itself (skip-dirty) needs no look. */
 	bool held = (set_->verify & RUN_VERIFY_SWITCHOVER) ||
 		    (set_->sabotage.count &&
-		     !sabotage_is_engine(set_->sabotage.kind));
+		     !sabotage_is_inside(set_->sabotage.kind));
 	size_t i;
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)

@@ -10,6 +10,7 @@
 #include "drive/vantage.h"
 #include "report/table.h"
 #include "tools/predict_report.h"
+#include "tools/sample_l2.h"
 #include "tools/sample_time.h"
 #include "tools/sample_vfio.h"
 
@@ -255,7 +256,7 @@ static void print_integrity(const struct run_sample *s, FILE *f)
 static void print_sabotage(const struct run_settings *set,
 			   const struct run_sample *s, FILE *f)
 {
-	if (!set->sabotage.count)
+	if (!set->sabotage.count || set->sabotage.kind == SABOTAGE_DROP_NESTED)
 		return;
 	fprintf(f,
 		"Sabotage\n  %s: %zu of %" PRIu64 " pages damaged, %" PRIu64
@@ -329,5 +330,6 @@ void sample_print(const struct run_settings *settings,
 	print_integrity(s, f);
 	sample_time_print(settings, s, f);
 	sample_vfio_print(s, f);
+	sample_l2_print(settings, s, f);
 	print_sabotage(settings, s, f);
 }

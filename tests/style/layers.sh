@@ -32,6 +32,7 @@ asm_homes='
 guest/x86/insn.h
 guest/x86/insn_svm.h
 guest/x86/insn_vmx.h
+guest/x86/insn_svm.h
 '
 
 mapfile -t files < <(tree_files 'guest/*.c' 'guest/*.h' 'host/*.c' 'host/*.h')

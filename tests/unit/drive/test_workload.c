@@ -44,6 +44,12 @@ static void test_refuses(void **state)
 		{ "pattern=burst,burst=1s/0", "not '1s/0'" },
 		{ "pattern=burst,burst=1us/1s", "not '1us/1s'" },
 		{ "pattern=burst,burst=1s/2h", "not '1s/2h'" },
+		{ "l2=", "l2 takes one of cpuid, dirty, loaded, bare" },
+		{ "l2=off", "not 'off'" },
+		{ "l2=cpuids", "not 'cpuids'" },
+		{ "l2=dirty:a b", "not 'dirty:a b'" },
+		{ "l2=cpuid:abcdefghijklmnopqrstuvwxyz0123456789",
+		  "not 'cpuid:" },
 		{ "delta=64", "delta is for write=page" },
 		{ "write=page,delta=100", "delta takes whole lines" },
 		{ "write=page,delta=8K", "not '8K'" },
@@ -135,6 +141,8 @@ static void test_words(void **state)
 		  BYTES "pattern=hotcold hot=5%/80% rate=0" },
 		{ "burst=1s/2s,pattern=burst,rate=1K+10",
 		  BYTES "pattern=burst burst=1000ms/2000ms rate=1024+10" },
+		{ "l2=cpuid:evmcs", BYTES "l2=cpuid:evmcs pattern=random "
+					  "rate=0" },
 		{ "write=page,delta=128",
 		  "write=page delta=128 content=random seed=1 check=on "
 		  "pattern=random rate=0" },
