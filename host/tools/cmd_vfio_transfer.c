@@ -56,8 +56,8 @@ static const struct option_spec options[] = {
 	  "use the PRE_COPY state where the source has it (default on)", 0, 0,
 	  NULL },
 	{ "chunk", OPTION_SIZE, AT(chunk), "SIZE",
-	  "asked for at once, 4K to 1M (default 64K: deployed vfio-user\n"
-	  "peers cut or refuse more)",
+	  "asked for at once, 4K to 1M (default 65520, 64 KiB with what goes\n"
+	  "before it: deployed vfio-user peers cut or refuse more)",
 	  4096, 1 << 20, NULL },
 	{ "depth", OPTION_NUMBER, AT(depth), "N",
 	  "pieces asked for and given before the first is answered\n"
@@ -169,7 +169,7 @@ static int open_device(const struct settings *s, const char *target,
 		p.target = path;
 	}
 	rc = vfio_client_open(&p, ret, err);
-	if (!rc && s->reset && vfio_client_reset(*ret))
+	if (!rc && s->reset && transfer_reset(*ret))
 		rc = error_set(err, -EIO, "%s", vfio_client_why(*ret));
 	return rc;
 }
@@ -315,7 +315,7 @@ int cmd_vfio_transfer(int argc, char **argv)
 	common_init(&s->common);
 	s->precopy = true;
 	s->after = AFTER_DEFAULT;
-	s->chunk = 65536;
+	s->chunk = VFIO_CLIENT_ROOM;
 	s->depth = 4;
 	s->timeout_ns = 10 * NSEC_PER_SEC;
 	s->repeat = 1;

@@ -20,6 +20,9 @@
 #include "vfio/uapi.h"
 
 #define VFIO_MAX_AREAS 16u
+/* In the field messages of vfio-user with more than 64 KiB of payload are cut
+ * or refused, whatever was offered: that, less what stands before the data. */
+#define VFIO_CLIENT_ROOM (65536u - 16u)
 
 enum vfio_protocol {
 	VFIO_PROTOCOL_ANY, /* v2 where the device has it, else v1 */
@@ -32,8 +35,8 @@ struct vfio_client_params {
 	const char *sysfs_device; /* of a group with several; NULL = the one */
 	enum vfio_protocol protocol;
 	unsigned int timeout_ms; /* of each call */
-	/* Bytes of state at once, at most; 0 = 64 KiB, which works with every
-	 * peer known. Less if the peer takes less. */
+	/* Bytes of state at once, at most; 0 = VFIO_CLIENT_ROOM, which works
+	 * with every peer known. Less if the peer takes less. */
 	size_t room;
 	int cancel_fd; /* readable: give up connecting; -1 = none */
 	/*

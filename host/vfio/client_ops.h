@@ -59,6 +59,9 @@ struct client_v1 {
 	uint8_t *buffer; /* for what is not mapped */
 	size_t asked;
 	uint64_t left_at, left; /* of the window, not taken yet */
+	/* The same of a window that a change of state ended. */
+	uint8_t *carry;
+	uint64_t carry_at, carry_left;
 };
 
 struct vfio_client {
@@ -95,6 +98,12 @@ int client_kernel_open(struct vfio_client *c, struct error *err);
 /* Looks for a region of v1. -EOPNOTSUPP: there is none. */
 int client_v1_open(struct vfio_client *c);
 void client_v1_close(struct vfio_client *c);
+/* Of vfio-user's (client_v1_log.c); elsewhere -EOPNOTSUPP. */
+int client_v1_log_start(struct vfio_client *c, uint64_t page_size,
+			const struct mig_logging_range *ranges, uint32_t nr);
+int client_v1_log_stop(struct vfio_client *c);
+int client_v1_log_report(struct vfio_client *c, uint64_t iova, uint64_t bytes,
+			 uint64_t page_size, uint64_t *map);
 /* What of migration v2 the device has, if any. */
 int client_user_probe(struct vfio_client *c);
 

@@ -9,8 +9,10 @@
 #include "base/address.h"
 #include "vfio/client_ops.h"
 
-/* In the field more than 64 KiB are cut or refused, whatever was offered. */
-#define ROOM USER_FIELD_XFER_BYTES
+_Static_assert(VFIO_CLIENT_ROOM + sizeof(struct user_region_access) <=
+		       USER_FIELD_XFER_BYTES,
+	       "the head of a migration region's data is the largest");
+
 /* Interrupts of one message. */
 #define FDS_A_MESSAGE 8u
 
@@ -322,7 +324,7 @@ static int greet(struct vfio_client *c)
 		return client_user_nonsense(c, "VERSION");
 	if (version.major != USER_MAJOR)
 		return -EPROTO;
-	c->room = c->params.room ? c->params.room : ROOM;
+	c->room = c->params.room ? c->params.room : VFIO_CLIENT_ROOM;
 	if (c->room > USER_DEFAULT_XFER_BYTES)
 		c->room = USER_DEFAULT_XFER_BYTES;
 	if (c->room > c->peer.max_xfer_bytes)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Migration v1: a region with registers and a window for data, and the device's
- * own dirty bitmap over vfio-user.
+ * Migration v1: a region with registers and a window for data.
  * Source: Linux 5.17, include/uapi/linux/vfio.h, vfio_device_migration_info.
  */
 #include <errno.h>
@@ -12,6 +11,9 @@
 
 #include "base/sealed.h"
 #include "vfio/client_ops.h"
+
+/* Of a window that is not read yet as its device stops. */
+#define MAX_CARRY (64ull << 20)
 
 #define AT(field) offsetof(struct mig_v1_region, field)
 
@@ -51,23 +53,6 @@ static int get_state(struct vfio_client *c, uint32_t *ret)
 		if (states[i].v1 == state)
 			*ret = states[i].v2;
 	return rc;
-}
-
-static int set_state(struct vfio_client *c, uint32_t state)
-{
-	size_t i;
-	int rc;
-
-	c->v1.left = 0;
-	for (i = 0; i < NR_STATES; i++)
-		if (states[i].v2 == state) {
-			rc = set_reg(c, AT(device_state), &states[i].v1,
-				     sizeof(states[i].v1));
-			if (!rc)
-				c->v1.state = states[i].v1;
-			return rc;
-		}
-	return -EINVAL;
 }
 
 static int data_size(struct vfio_client *c, uint64_t *ret)
@@ -119,29 +104,106 @@ static int data_ask(struct vfio_client *c, size_t bytes)
 	return 0;
 }
 
+/* The next @bytes of the window, up to what a message carries. */
+static int fetch(struct vfio_client *c, uint8_t *to, size_t bytes)
+{
+	struct client_v1 *v = &c->v1;
+	int rc = 0;
+
+	if (is_mapped(v, v->left_at, bytes))
+		/* Out of the device's hands: it may change it. */
+		memcpy(to, v->mapped + v->left_at, bytes);
+	else
+		rc = c->ops->read(c, v->region, v->left_at, to,
+				  (uint32_t)bytes);
+	v->left_at += bytes;
+	v->left -= bytes;
+	return rc;
+}
+
+static void take_carry(struct client_v1 *v, const void **ret_data,
+		       size_t *ret_bytes, bool *ret_end)
+{
+	size_t bytes = v->carry_left < v->asked ? v->carry_left : v->asked;
+
+	*ret_data = v->carry + v->carry_at;
+	*ret_bytes = bytes;
+	*ret_end = false;
+	v->carry_at += bytes;
+	v->carry_left -= bytes;
+}
+
 static int data_take(struct vfio_client *c, const void **ret_data,
 		     size_t *ret_bytes, bool *ret_end)
 {
 	struct client_v1 *v = &c->v1;
 	size_t bytes;
-	int rc = ready(c);
+	int rc;
 
+	if (v->carry_left) {
+		take_carry(v, ret_data, ret_bytes, ret_end);
+		return 0;
+	}
+	rc = ready(c);
 	if (rc)
 		return rc;
 	bytes = v->left < v->asked ? v->left : v->asked;
 	*ret_end = !bytes;
 	*ret_bytes = bytes;
 	*ret_data = v->buffer;
-	if (!bytes)
+	return bytes ? fetch(c, v->buffer, bytes) : 0;
+}
+
+/*
+ * What the window still has when the device is stopped belongs to its stream,
+ * and a change of state may make another one of it.
+ */
+static int carry_over(struct vfio_client *c)
+{
+	struct client_v1 *v = &c->v1;
+	uint8_t *to;
+	int rc = 0;
+
+	if (!v->left)
 		return 0;
-	if (is_mapped(v, v->left_at, bytes))
-		/* Out of the device's hands: it may change it. */
-		memcpy(v->buffer, v->mapped + v->left_at, bytes);
-	else
-		rc = c->ops->read(c, v->region, v->left_at, v->buffer,
-				  (uint32_t)bytes);
-	v->left_at += bytes;
-	v->left -= bytes;
+	if (v->left > MAX_CARRY)
+		return -EMSGSIZE;
+	to = realloc(v->carry, v->left);
+	if (!to)
+		return -ENOMEM;
+	v->carry = to;
+	v->carry_at = 0;
+	v->carry_left = v->left;
+	while (!rc && v->left) {
+		size_t bytes = v->left < c->room ? v->left : c->room;
+
+		rc = fetch(c, to, bytes);
+		to += bytes;
+	}
+	return rc;
+}
+
+static int set_state(struct vfio_client *c, uint32_t state)
+{
+	struct client_v1 *v = &c->v1;
+	bool goes_on =
+		v->state == MIG_V1_PRE_COPY && state == MIG_STATE_STOP_COPY;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < NR_STATES && states[i].v2 != state; i++)
+		;
+	if (i == NR_STATES)
+		return -EINVAL;
+	rc = goes_on ? carry_over(c) : 0;
+	if (rc)
+		return rc;
+	v->left = 0;
+	if (!goes_on)
+		v->carry_left = 0;
+	rc = set_reg(c, AT(device_state), &states[i].v1, sizeof(states[i].v1));
+	if (!rc)
+		v->state = states[i].v1;
 	return rc;
 }
 
@@ -189,85 +251,6 @@ static int data_settle(struct vfio_client *c)
 	return 0;
 }
 
-/* ---- dirty pages, of vfio-user only -------------------------------------- */
-
-static int dirty_pages(struct vfio_client *c, uint32_t flags, const void *data,
-		       size_t bytes, size_t room)
-{
-	const struct user_dirty_pages d = {
-		.argsz = (uint32_t)(sizeof(d) + room),
-		.flags = flags,
-	};
-
-	return client_user_call(c, USER_DIRTY_PAGES, &d, sizeof(d), data, bytes,
-				NULL, 0);
-}
-
-static int log_start(struct vfio_client *c, uint64_t page_size,
-		     const struct mig_logging_range *ranges, uint32_t nr)
-{
-	(void)page_size;
-	(void)ranges;
-	(void)nr;
-	if (!c->logs)
-		return -EOPNOTSUPP;
-	return dirty_pages(c, VFIO_IOMMU_DIRTY_PAGES_FLAG_START, NULL, 0, 0);
-}
-
-static int log_stop(struct vfio_client *c)
-{
-	if (!c->logs)
-		return -EOPNOTSUPP;
-	return dirty_pages(c, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP, NULL, 0, 0);
-}
-
-static int report(struct vfio_client *c, uint64_t iova, uint64_t bytes,
-		  uint64_t page_size, uint64_t *map)
-{
-	size_t words = (bytes / page_size + 63) / 64, i;
-	const struct user_bitmap_range range = { iova, bytes, page_size,
-						 words * 8 };
-	size_t head = sizeof(struct user_dirty_pages) + sizeof(range);
-	const uint8_t *from;
-	int rc = dirty_pages(c, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP, &range,
-			     sizeof(range), sizeof(range) + words * 8);
-
-	if (rc)
-		return rc;
-	if (c->reply.payload_bytes < head + words * 8)
-		return client_user_nonsense(c, "DIRTY_PAGES");
-	from = (const uint8_t *)c->reply.payload + head;
-	for (i = 0; i < words; i++) {
-		uint64_t word;
-
-		memcpy(&word, from + i * 8, 8);
-		map[i] |= word;
-	}
-	return 0;
-}
-
-static int log_report(struct vfio_client *c, uint64_t iova, uint64_t bytes,
-		      uint64_t page_size, uint64_t *map)
-{
-	const uint64_t words = USER_FIELD_XFER_BYTES / 2 / 8;
-	uint64_t most = words * 64 * page_size;
-	int rc = 0;
-
-	if (!c->logs)
-		return -EOPNOTSUPP;
-	if (!page_size || bytes % page_size)
-		return -EINVAL;
-	while (!rc && bytes) {
-		uint64_t piece = bytes < most ? bytes : most;
-
-		rc = report(c, iova, piece, page_size, map);
-		iova += piece;
-		bytes -= piece;
-		map += words;
-	}
-	return rc;
-}
-
 static const struct client_migration_ops v1_migration = {
 	.get_state = get_state,
 	.set_state = set_state,
@@ -276,9 +259,9 @@ static const struct client_migration_ops v1_migration = {
 	.data_take = data_take,
 	.data_give = data_give,
 	.data_settle = data_settle,
-	.log_start = log_start,
-	.log_stop = log_stop,
-	.log_report = log_report,
+	.log_start = client_v1_log_start,
+	.log_stop = client_v1_log_stop,
+	.log_report = client_v1_log_report,
 };
 
 /* ---- finding it ---------------------------------------------------------- */
@@ -357,4 +340,5 @@ void client_v1_close(struct vfio_client *c)
 	if (c->v1.area)
 		munmap(c->v1.area, c->v1.area_bytes);
 	free(c->v1.buffer);
+	free(c->v1.carry);
 }

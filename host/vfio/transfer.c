@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "vfio/state_file.h"
 
+/* In PRE_COPY, of a device that does not tell how much there is. */
+#define PRECOPY_MOST (1ull << 30)
+
 struct run {
 	const struct transfer *t;
 	struct transfer_stats *s;
@@ -101,8 +104,9 @@ static int take(struct run *r, uint64_t *bytes, bool *end)
 	return rc ? rc : give(r, data, n);
 }
 
-/* What the source has, until it says that there is no more (for now). */
-static int stream(struct run *r, uint64_t *bytes)
+/* What the source has, until it says that there is no more (for now), or @most
+ * have come. */
+static int stream(struct run *r, uint64_t *bytes, uint64_t most)
 {
 	bool end = false;
 	int rc = 0;
@@ -110,6 +114,7 @@ static int stream(struct run *r, uint64_t *bytes)
 	while (!rc && r->asked < r->t->depth)
 		rc = ask(r);
 	while (!rc && r->asked) {
+		end = end || *bytes >= most;
 		rc = take(r, bytes, &end);
 		if (r->t->progress)
 			r->t->progress(r->t->progress_ctx,
@@ -181,6 +186,17 @@ static int prepare(struct run *r)
 	return rc;
 }
 
+/*
+ * A state that changes faster than it is read has no end in PRE_COPY: once as
+ * much has come as there is of it, the rest is better had in STOP_COPY.
+ */
+static uint64_t precopy_most(struct vfio_client *from)
+{
+	uint64_t bytes;
+
+	return vfio_client_data_size(from, &bytes) ? PRECOPY_MOST : bytes;
+}
+
 static int precopy(struct run *r)
 {
 	struct vfio_client *from = r->t->from;
@@ -191,7 +207,7 @@ static int precopy(struct run *r)
 		return 0;
 	rc = why(r, from, vfio_client_set_state(from, MIG_STATE_PRE_COPY));
 	if (!rc)
-		rc = stream(r, &r->s->precopy_bytes);
+		rc = stream(r, &r->s->precopy_bytes, precopy_most(from));
 	r->s->precopy_ns = clock_now_ns() - begin;
 	return rc;
 }
@@ -206,7 +222,7 @@ static int stop_and_copy(struct run *r)
 	r->s->stop_ns = clock_now_ns() - begin;
 	begin = clock_now_ns();
 	if (!rc)
-		rc = stream(r, &r->s->stop_bytes);
+		rc = stream(r, &r->s->stop_bytes, UINT64_MAX);
 	if (!rc)
 		rc = why(r, from, vfio_client_set_state(from, MIG_STATE_STOP));
 	r->s->copy_ns = clock_now_ns() - begin;
@@ -248,6 +264,16 @@ static void also(struct run *r, const char *who, const char *what)
 			 "; and the %s %s", who, what);
 }
 
+int transfer_reset(struct vfio_client *c)
+{
+	int rc = vfio_client_reset(c);
+
+	if (!rc || rc == -ENOTCONN ||
+	    vfio_client_set_state(c, MIG_STATE_RUNNING))
+		return rc;
+	return vfio_client_reset(c);
+}
+
 /* Both are to be of use afterwards. */
 static void undo(struct run *r)
 {
@@ -261,7 +287,7 @@ static void undo(struct run *r)
 		vfio_client_data_settle(to);
 	for (; r->asked; r->asked--)
 		vfio_client_data_take(from, &data, &bytes, &end);
-	if (to && r->touched && vfio_client_reset(to))
+	if (to && r->touched && transfer_reset(to))
 		also(r, "target", "could not be reset");
 	if (!from || vfio_client_get_state(from, &state))
 		return;

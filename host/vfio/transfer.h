@@ -22,7 +22,7 @@ struct transfer {
 	/* One of each two; the other is NULL. */
 	struct vfio_client *from, *to;
 	struct state_file *load, *save;
-	bool precopy; /* where the source has it */
+	bool precopy; /* where the source has it, once through its state */
 	unsigned int depth; /* pieces that stand open at once; at least 1 */
 	bool source_runs; /* afterwards; else it stays in STOP */
 	bool (*pending)(void); /* give up? May be NULL. */
@@ -57,5 +57,15 @@ struct transfer_stats {
  */
 int transfer_run(const struct transfer *t, struct transfer_stats *ret,
 		 struct error *err);
+
+/**
+ * transfer_reset() - reset a device, whatever an earlier client left it in.
+ *
+ * Some servers refuse a reset in STOP and STOP_COPY: it is brought to RUNNING
+ * first then.
+ *
+ * Return: as vfio_client_reset().
+ */
+int transfer_reset(struct vfio_client *c);
 
 #endif

@@ -99,6 +99,20 @@ move --reset
 result $? "reset brings it back ($err)"
 gone a b
 
+# A state that changes faster than it is read: pre-copy ends all the same.
+for protocol in v2 v1; do
+	for options in "--precopy-rate 20G" "--fault precopy-grows"; do
+		# shellcheck disable=SC2086 # words
+		device a --state-size 1M --protocol $protocol $options &&
+			device b --state-size 1M --protocol $protocol
+		move
+		[ "$rc" -eq 0 ] && is '.samples[0] |
+			.precopy_bytes < 4194304 and .stop_bytes > 0'
+		result $? "pre-copy ends: $protocol, $options ($err)"
+		gone a b
+	done
+done
+
 # Through a file; one that is cut or changed anywhere is refused.
 device a --state-size 1M && device b --state-size 1M
 run vfio transfer --from "$dir/a" --save "$dir/bad.state"
