@@ -62,4 +62,17 @@ for kernel in 6.1 6.12; do
 		result $? "$kernel: ${other%=*} takes $min, ${other#*=} elsewhere"
 	done
 done
+
+# QEMU's Hyper-V is the same KVM's, by flags of the CPU.
+if command -v qemu-system-x86_64 >/dev/null; then
+	lab --kernel 6.12 --with-qemu --memory 1536 --icount --seconds 250 \
+		'vmferry cycles --vmm qemu --ram 32M --cpus 2 --check --migrate \
+		--only time_ref,tsc_page,tsc_frequency --progress never \
+		--cpu host,hv-relaxed,hv-vapic,hv-vpindex,hv-time,hv-frequencies \
+		--json /tmp/r.json >/dev/null; rc=$?; cat /tmp/r.json; exit $rc'
+	cp "$dir/out" "$dir/r.json"
+	[ "$rc" -eq 0 ] && is '[.checks[] | select(.check == "time_ref" and
+		.result == "pass") | .tries] == [10000, 10000]'
+	result $? "6.12, QEMU: reference time, before a migration and after it"
+fi
 echo "1..$case_nr"

@@ -11,6 +11,7 @@
 #   --seconds N      at most that long (default 150)
 #   --memory MIB     (default 768)
 #   --file FILE      also there, as /its-name; may be repeated
+#   --with-qemu      a QEMU is there too, as qemu-system-x86_64
 #   --kept FOLDER    for unpacked kernels (default ~/.cache/vmferry-lab)
 #   --qemu BINARY
 # stdout: what the command said; stderr: the console, if something went wrong.
@@ -23,6 +24,7 @@ memory=768
 qemu='qemu-system-x86_64'
 kept=${XDG_CACHE_HOME:-$HOME/.cache}/vmferry-lab
 files=()
+programs=()
 machine=(-accel tcg -smp 2)
 devices=()
 more=
@@ -37,6 +39,11 @@ while [ $# -gt 0 ]; do
 	--iommu)
 		devices=(-device 'intel-iommu,intremap=on' -device edu)
 		more=' intel_iommu=on'
+		shift
+		continue
+		;;
+	--with-qemu)
+		programs+=("$(command -v qemu-system-x86_64)")
 		shift
 		continue
 		;;
@@ -69,7 +76,23 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$dir/root/bin"
 cp "$1" "$dir/root/bin/vmferry" || exit 99
-for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ )]*'); do
+for program in "${programs[@]}"; do
+	# It looks for its files from where it lies.
+	mkdir -p "$dir/root/usr/bin"
+	cp "$program" "$dir/root/usr/bin/" || exit 99
+	# What it boots a guest with.
+	for file in /usr/share/qemu/*.bin /usr/share/qemu/*.rom \
+		/usr/share/seabios/*.bin; do
+		mkdir -p "$dir/root/${file%/*}"
+		cp -L "$file" "$dir/root/$file" 2>/dev/null
+	done
+done
+for library in $(ldd "$1" "${programs[@]}" 2>/dev/null |
+	grep -o '/[^ ):]*' | grep -vx -e "$1" | sort -u); do
+	case $library in
+	*.so*) ;;
+	*) continue ;;
+	esac
 	mkdir -p "$dir/root/${library%/*}"
 	cp -L "$library" "$dir/root/$library" || exit 99
 done

@@ -46,4 +46,18 @@ for kernel in 6.1 6.12; do
 		(.samples[0] | .guest_lost and .l2.first == "lost")'
 	result $? "$kernel: a nested state that is dropped is found"
 done
+
+if command -v qemu-system-x86_64 >/dev/null; then
+	for l2 in cpuid dirty; do
+		lab --kernel 6.12 --with-qemu --memory 1536 \
+			"vmferry migrate --vmm qemu --accel kvm --machine q35 \
+			--cpu host --ram 32M --cpus 2 --downtime-limit 2s \
+			--before 500ms --after 500ms --hops 5 --progress never \
+			--workload wss=4M,l2=$l2 --json /tmp/r.json \
+			>/dev/null 2>&1"
+		[ "$rc" -eq 0 ] && is '.verdict == "pass" and
+			all(.samples[].l2; .right and .bad == 0)'
+		result $? "6.12, QEMU: l2=$l2, five hops"
+	done
+fi
 echo "1..$case_nr"
