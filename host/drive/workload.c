@@ -113,9 +113,11 @@ static int set_dma(struct workload *w, const char *v, struct error *err)
 
 static int set_l2(struct workload *w, const char *v, struct error *err)
 {
-	if (strlen(v) < sizeof(w->l2))
-		snprintf(w->l2, sizeof(w->l2), "%s", v);
-	if (strlen(v) < sizeof(w->l2) && workload_l2_mode(w) &&
+	size_t bytes = strlen(v) + 1;
+
+	if (bytes <= sizeof(w->l2))
+		memcpy(w->l2, v, bytes);
+	if (bytes <= sizeof(w->l2) && workload_l2_mode(w) &&
 	    v[strcspn(v, " \t\n=")] == '\0')
 		return 0;
 	return error_set(

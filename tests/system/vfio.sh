@@ -194,8 +194,13 @@ for ((n = 0; n < kills; n++)); do
 	[ $((n % 2)) -eq 0 ] || victim=b other=a
 	timeout -s KILL 20 "$vmferry" vfio transfer --from "$dir/a" \
 		--to "$dir/b" --reset --after run --repeat 1000 \
-		--progress never >"$dir/out" 2>"$dir/err" </dev/null &
+		--progress always >"$dir/out" 2>"$dir/err" </dev/null &
 	transfer=$!
+	# A sanitized one takes its time to begin.
+	for ((i = 0; i < 1000; i++)); do
+		grep -qs moved "$dir/err" && break
+		sleep 0.01
+	done
 	sleep "0.0$((RANDOM % 60 + 10))"
 	kill -9 "${pid[$victim]}"
 	wait "${pid[$victim]}" 2>/dev/null
